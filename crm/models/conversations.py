@@ -1,0 +1,204 @@
+"""The one thread between a creator and a fan."""
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Self
+
+from django.core.exceptions import ValidationError
+from django.db import models, transaction
+from django.db.models import F, Max, Q
+from django.utils.translation import gettext as _
+
+from crm.clock import database_now
+from crm.models.attachments import Attachment
+from crm.models.creators import Creator
+from crm.models.fans import Fan
+from crm.models.lines import Line
+from crm.models.messages import Direction, Message, Status
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser
+
+    from crm.models.users import User
+
+PREVIEW_LENGTH = 140
+SCHEDULE_AHEAD_MAX = timedelta(days=366)
+
+
+class FanNotReachable(ValidationError):
+    """The fan has no platform id, so the platform has no address to send to."""
+
+
+class ConversationQuerySet(models.QuerySet["Conversation"]):
+    def for_user(self, user: "User | AnonymousUser") -> Self:
+        return self.filter(creator__memberships__user_id=user.pk)
+
+    def newest_first(self) -> Self:
+        return self.order_by("-last_message_at", "-id")
+
+    def with_fan(self, fan: Fan) -> "Conversation":
+        """The conversation with this fan, begun now if there was none."""
+        conversation, _created = self.get_or_create(fan=fan, defaults={"creator_id": fan.creator_id})
+        return conversation
+
+
+class Conversation(models.Model):
+    """The one thread between a creator and a fan."""
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    creator = models.ForeignKey(Creator, on_delete=models.CASCADE, related_name="conversations")
+    fan = models.OneToOneField(Fan, on_delete=models.CASCADE, related_name="conversation")
+    last_message_at = models.DateTimeField(default=database_now)
+    last_text = models.CharField(max_length=PREVIEW_LENGTH, blank=True)
+    last_direction = models.CharField(max_length=3, choices=Direction, blank=True)
+    unread_count = models.PositiveIntegerField(default=0)
+    seq = models.PositiveBigIntegerField(default=0)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = ConversationQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            # The inbox list, newest first.
+            models.Index(fields=["creator", "-last_message_at", "-id"], name="conversation_list"),
+            # The inbox list, unread only.
+            models.Index(
+                fields=["creator", "-last_message_at"], condition=Q(unread_count__gt=0), name="conversation_unread"
+            ),
+            # What changed since?
+            models.Index(fields=["creator", "seq"], name="conversation_changes"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.creator} ↔ {self.fan}"
+
+    def queue(
+        self,
+        *,
+        text: str,
+        author: "User | None",
+        price_cents: int = 0,
+        media_urls: Sequence[str] = (),
+        priority: int = Message.PRIORITY_MAX,
+        send_at: datetime | None = None,
+        client_key: uuid.UUID | None = None,
+    ) -> Message:
+        """Write an outgoing message: the only way one is born. It goes out when its turn comes.
+
+        ``send_at`` schedules it (aware); None means now. The same ``client_key`` twice gives the first message back.
+        Raises FanNotReachable, or ValidationError by field (text, price_cents, media_urls, priority, send_at).
+        """
+        if not self.fan.is_reachable:
+            raise FanNotReachable(
+                {"recipient": _("This fan has no platform id yet, so the platform has no address to send to.")}
+            )
+        with transaction.atomic():
+            now = database_now()
+            send_at = send_at or now
+            message = Message(
+                creator_id=self.creator_id,
+                conversation=self,
+                author=author,
+                text=text,
+                price_cents=price_cents,
+                priority=priority,
+                client_key=client_key,
+                send_at=send_at,
+                due_at=max(send_at, now),
+                waits_for_media=bool(media_urls),
+            )
+            attachments = [
+                Attachment(message=message, position=position, url=url, upload_at=now)
+                for position, url in enumerate(media_urls)
+            ]
+            _check(message, attachments, now)
+            message.seq = Line.objects.wake(self.creator_id, at=now if attachments else message.due_at)
+            if client_key and (twin := self.messages.filter(client_key=client_key).first()):
+                transaction.set_rollback(True)
+                return twin
+            message.priority = self._keep_order(message)
+            message.save(force_insert=True)
+            Attachment.objects.bulk_create(attachments)
+            self._show(message, at=now)
+        return message
+
+    def receive(self, *, text: str, platform_id: str, written_at: datetime, price_cents: int = 0) -> Message:
+        """Add the fan's message; the same ``platform_id`` twice gives the first one back and counts once."""
+        with transaction.atomic():
+            seq = Line.objects.stamp(self.creator_id)
+            known = Message.objects.filter(creator_id=self.creator_id, platform_id=platform_id).first()
+            if known:
+                transaction.set_rollback(True)
+                return known
+            message = Message.objects.create(
+                creator_id=self.creator_id,
+                conversation=self,
+                direction=Direction.IN,
+                status=Status.RECEIVED,
+                text=text,
+                price_cents=price_cents,
+                platform_id=platform_id,
+                send_at=written_at,
+                due_at=written_at,
+                seq=seq,
+            )
+            self._show(message, at=written_at)
+            Conversation.objects.filter(pk=self.pk).update(unread_count=F("unread_count") + 1)
+            Fan.objects.filter(pk=self.fan_id).filter(
+                Q(last_seen_at__isnull=True) | Q(last_seen_at__lt=written_at)
+            ).update(last_seen_at=written_at)
+        return message
+
+    def mark_read(self) -> None:
+        """Nothing here is unread any more."""
+        with transaction.atomic():
+            seq = Line.objects.stamp(self.creator_id)
+            if not Conversation.objects.filter(pk=self.pk, unread_count__gt=0).update(unread_count=0, seq=seq):
+                transaction.set_rollback(True)
+
+    def _keep_order(self, message: Message) -> int:
+        """Raise what waits before it to its priority; the answer is the priority it needs to stay before the later ones.
+
+        With both rules the messages of one conversation leave in the order (send_at, id) although the line is sorted
+        by priority first.
+        """
+        waiting = self.messages.waiting()
+        later = waiting.filter(send_at__gt=message.send_at).aggregate(highest=Max("priority"))["highest"]
+        priority = max(message.priority, later or message.priority)
+        waiting.filter(send_at__lte=message.send_at, priority__lt=priority).update(priority=priority, seq=message.seq)
+        return priority
+
+    def _show(self, message: Message, *, at: datetime) -> None:
+        """Put the message's beginning into the inbox list, unless something newer stands there."""
+        Conversation.objects.filter(pk=self.pk).update(seq=message.seq)
+        Conversation.objects.filter(Q(last_message_at__lte=at) | Q(last_text=""), pk=self.pk).update(
+            last_message_at=at, last_text=" ".join(message.text.split())[:PREVIEW_LENGTH], last_direction=message.direction
+        )
+
+
+def _check(message: Message, attachments: Sequence[Attachment], now: datetime) -> None:
+    """Every rule for an outgoing message, whichever door it came through."""
+    errors: dict[str, list[str]] = {}
+    try:
+        message.full_clean(exclude=["creator", "conversation", "author"], validate_unique=False, validate_constraints=False)
+    except ValidationError as error:
+        errors |= error.message_dict
+    if message.price_cents and not attachments:
+        errors.setdefault("price_cents", []).append(_("A paid message needs at least one piece of media."))
+    if len(attachments) > Attachment.PER_MESSAGE_MAX:
+        errors["media_urls"] = [
+            _("At most %(max)d pieces of media in one message.") % {"max": Attachment.PER_MESSAGE_MAX}
+        ]
+    for attachment in attachments:
+        try:
+            attachment.clean_fields(exclude=["message"])
+        except ValidationError:
+            errors.setdefault("media_urls", []).append(
+                _("“%(url)s” is not an http or https address of at most %(max)d characters.")
+                % {"url": attachment.url[:80], "max": Attachment.URL_MAX}
+            )
+    if message.send_at > now + SCHEDULE_AHEAD_MAX:
+        errors["send_at"] = [_("At most %(days)d days ahead.") % {"days": SCHEDULE_AHEAD_MAX.days}]
+    if errors:
+        raise ValidationError(errors)

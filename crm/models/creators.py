@@ -1,0 +1,88 @@
+"""The tenant: one account on one platform, and who may work for it."""
+
+import uuid
+from typing import TYPE_CHECKING, Self
+
+from django.conf import settings
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from crm.pace import Allowance, pace_of, validate_pace
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser
+
+    from crm.models.users import User
+
+
+class Platform(models.TextChoices):
+    ONLYFANS = "onlyfans", "OnlyFans"
+    FANSLY = "fansly", "Fansly"
+    OTHER = "other", _("Other")
+
+
+class CreatorQuerySet(models.QuerySet["Creator"]):
+    def for_user(self, user: "User | AnonymousUser") -> Self:
+        """The creators ``user`` is a member of. Being staff opens the admin, not somebody's inbox."""
+        return self.filter(memberships__user_id=user.pk)
+
+    def sendable_by(self, user: "User | AnonymousUser") -> Self:
+        """The creators in whose name ``user`` may write."""
+        return self.filter(memberships__user_id=user.pk, memberships__role__in=Membership.WRITERS)
+
+
+class Creator(models.Model):
+    """One account on one platform. Everything else in the ledger belongs to exactly one creator."""
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    name = models.CharField(max_length=120)
+    handle = models.CharField(max_length=120, blank=True)
+    platform = models.CharField(max_length=16, choices=Platform, default=Platform.ONLYFANS)
+    timezone = models.CharField(max_length=64, default="UTC")
+    pace = models.CharField(
+        max_length=120,
+        blank=True,
+        validators=[validate_pace],
+        help_text=_(
+            "Messages/seconds, then caps: “10/60” is one message every 6.03 seconds and never more than 10 in any"
+            " minute; “10/60, 250/86400” also never more than 250 in any day. Empty: the default of this installation."
+        ),
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = CreatorQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name", "id"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def allowances(self) -> tuple[Allowance, ...]:
+        return pace_of(self.pace)
+
+
+class Membership(models.Model):
+    """A user's role with a creator."""
+
+    class Role(models.TextChoices):
+        OWNER = "owner", _("Owner")
+        MANAGER = "manager", _("Manager")
+        CHATTER = "chatter", _("Chatter")
+        VIEWER = "viewer", _("Viewer")
+
+    WRITERS = (Role.OWNER, Role.MANAGER, Role.CHATTER)
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships")
+    creator = models.ForeignKey(Creator, on_delete=models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=16, choices=Role, default=Role.CHATTER)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["user", "creator"], name="membership_once_per_user_and_creator"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} · {self.creator} · {self.get_role_display()}"

@@ -1,0 +1,162 @@
+"""The queue's own rows: each creator's place in it, and what the dispatch loop last said about itself."""
+
+from datetime import datetime, timedelta
+from typing import Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Coalesce, Least
+from django.utils.translation import gettext_lazy as _
+
+
+class HoldCause(models.TextChoices):
+    """Why a line waits until its ``hold_until``."""
+
+    NONE = "", _("Nothing")
+    PACE = "pace", _("The next token of the creator's bucket")
+    HANDED_OVER = "handed_over", _("A worker has the front message")
+    THROTTLED = "throttled", _("The platform asked to slow down")
+    UNREACHABLE = "unreachable", _("The platform cannot be reached")
+    GATE_DOWN = "gate_down", _("The rate limiter cannot be reached")
+    BLOCKED = "blocked", _("An earlier message of the conversation is not settled")
+    NOT_CONNECTED = "not_connected", _("The creator has no working connection")
+
+
+class LineQuerySet(models.QuerySet["Line"]):
+    def stamp(self, creator_id: int) -> int:
+        """Bump the creator's ``seq`` and return it. The row stays locked until the transaction ends.
+
+        Every transaction that changes messages begins here, so two of one creator never wait for each other in a
+        circle, and ``seq`` is seen in commit order.
+        """
+        return self._bump(creator_id, seq=F("seq") + 1)
+
+    def wake(self, creator_id: int, *, at: datetime) -> int:
+        """Look at this line no later than ``at``; returns the new ``seq`` as ``stamp`` does."""
+        return self._bump(
+            creator_id, seq=F("seq") + 1, version=F("version") + 1, wake_at=Least(Coalesce(F("wake_at"), at), at)
+        )
+
+    def hold(self, creator_id: int, *, until: datetime, cause: HoldCause) -> None:
+        """Nothing of this line is handed over before ``until``."""
+        self.filter(creator_id=creator_id).update(hold_until=until, hold_cause=cause)
+
+    def due(self, now: datetime) -> Self:
+        """Lines to look at now, those served longest ago first."""
+        return self.filter(
+            Q(hold_until__isnull=True) | Q(hold_until__lte=now), wake_at__lte=now, paused_at__isnull=True
+        ).order_by(F("served_at").asc(nulls_first=True), "creator_id")
+
+    def next_due_at(self) -> datetime | None:
+        """When the earliest line must be looked at; None while nothing waits."""
+        row = (
+            self.filter(wake_at__isnull=False, paused_at__isnull=True)
+            .annotate(at=models.Case(models.When(hold_until__gt=F("wake_at"), then="hold_until"), default="wake_at"))
+            .aggregate(at=models.Min("at"))
+        )
+        at: datetime | None = row["at"]
+        return at
+
+    def _bump(self, creator_id: int, **changes: object) -> int:
+        if not self.filter(creator_id=creator_id).update(**changes):
+            self.get_or_create(creator_id=creator_id)
+            self.filter(creator_id=creator_id).update(**changes)
+        return self.values_list("seq", flat=True).get(creator_id=creator_id)
+
+
+class Line(models.Model):
+    """A creator's place in the queue."""
+
+    creator = models.OneToOneField("crm.Creator", on_delete=models.CASCADE, primary_key=True, related_name="line")
+    seq = models.PositiveBigIntegerField(default=0, help_text="Counts the changes of this creator's messages.")
+    version = models.PositiveBigIntegerField(default=0, help_text="Bumped by every wake; dispatch re-arms against it.")
+    wake_at = models.DateTimeField(null=True, blank=True)
+    hold_until = models.DateTimeField(null=True, blank=True)
+    hold_cause = models.CharField(max_length=16, choices=HoldCause, default=HoldCause.NONE, blank=True)
+    served_at = models.DateTimeField(null=True, blank=True)
+    bucket_full_at = models.DateTimeField(
+        null=True, blank=True, help_text="A bucket missing in Redis before this moment is lost state, not a full bucket."
+    )
+    paused_at = models.DateTimeField(null=True, blank=True)
+    paused_reason = models.CharField(max_length=300, blank=True)
+    paused_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True)
+
+    objects = LineQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            # Which lines must dispatch look at, and when is the next one due?
+            models.Index(
+                fields=["wake_at"], condition=Q(wake_at__isnull=False, paused_at__isnull=True), name="line_to_wake"
+            ),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(paused_at__isnull=True) | ~Q(paused_reason=""), name="line_paused_with_a_reason"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Line of {self.creator}"
+
+    def pause(self, *, reason: str, now: datetime, by: object | None = None) -> None:
+        """Stop this creator's sending until ``resume``; ``reason`` is for a person to read."""
+        Line.objects.filter(pk=self.pk, paused_at__isnull=True).update(
+            paused_at=now, paused_reason=reason, paused_by=by, seq=F("seq") + 1
+        )
+
+    def resume(self, *, now: datetime) -> None:
+        Line.objects.filter(pk=self.pk).update(paused_at=None, paused_reason="", paused_by=None)
+        Line.objects.wake(self.pk, at=now)
+
+
+class Dispatch(models.Model):
+    """One row: the kill switch, and what the dispatch loop last saw of the queue.
+
+    Requests read it instead of asking SQS or Redis, so that no page waits for a broker.
+    """
+
+    SILENT_AFTER = timedelta(seconds=15)
+
+    heartbeat_at = models.DateTimeField(null=True, blank=True)
+    stopped_at = models.DateTimeField(null=True, blank=True)
+    stopped_reason = models.CharField(max_length=300, blank=True)
+    queue_depth = models.PositiveIntegerField(null=True, blank=True)
+    queue_in_flight = models.PositiveIntegerField(null=True, blank=True)
+    dlq_count = models.PositiveIntegerField(null=True, blank=True)
+    queue_sampled_at = models.DateTimeField(null=True, blank=True)
+    queue_trouble = models.CharField(max_length=300, blank=True)
+    gate_trouble = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        verbose_name_plural = "dispatch"
+        constraints = [models.CheckConstraint(condition=Q(pk=1), name="dispatch_is_one_row")]
+
+    def __str__(self) -> str:
+        return "Dispatch"
+
+    @classmethod
+    def current(cls) -> Self:
+        row, _created = cls._default_manager.get_or_create(pk=1)
+        return row
+
+    @classmethod
+    def note(cls, **changes: object) -> None:
+        """Write what the loop saw: one update, whatever else changed meanwhile stays."""
+        if not cls._default_manager.filter(pk=1).update(**changes):
+            cls.current()
+            cls._default_manager.filter(pk=1).update(**changes)
+
+    def is_silent(self, now: datetime) -> bool:
+        """No sign of life from any dispatch loop."""
+        return self.heartbeat_at is None or self.heartbeat_at < now - self.SILENT_AFTER
+
+    @classmethod
+    def stop_sending(cls, *, reason: str, now: datetime) -> None:
+        """The kill switch: no gateway call begins after this commits."""
+        cls.note(stopped_at=now, stopped_reason=reason)
+
+    @classmethod
+    def resume_sending(cls) -> None:
+        cls.note(stopped_at=None, stopped_reason="")

@@ -1,0 +1,275 @@
+"""The life of a message. The row is the queue entry: nothing else remembers that it must go out."""
+
+import uuid
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Self
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.validators import (
+    MaxLengthValidator,
+    MaxValueValidator,
+    MinValueValidator,
+    ProhibitNullCharactersValidator,
+)
+from django.db import models, transaction
+from django.db.models import Exists, OuterRef, Q
+from django.utils.translation import gettext as _text
+from django.utils.translation import gettext_lazy as _
+
+from crm.models.creators import Creator
+from crm.models.lines import Line
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser
+
+    from crm.models.users import User
+
+
+class IllegalMove(Exception):
+    """A status was asked to move where the table of moves does not lead."""
+
+
+class Direction(models.TextChoices):
+    IN = "in", _("From the fan")
+    OUT = "out", _("To the fan")
+
+
+class Status(models.TextChoices):
+    RECEIVED = "received", _("Received")
+    QUEUED = "queued", _("Waiting")
+    HANDED_OVER = "handed_over", _("Handed over")
+    SENDING = "sending", _("Sending")
+    SENT = "sent", _("Sent")
+    DELIVERED = "delivered", _("Delivered")
+    READ = "read", _("Read")
+    FAILED = "failed", _("Failed")
+    UNKNOWN = "unknown", _("Outcome unknown")
+    NEEDS_PERSON = "needs_person", _("Needs a person")
+    CANCELLED = "cancelled", _("Cancelled")
+
+
+#: Where a status may go. Everything else is a bug and is refused before the database is asked.
+MOVES: Mapping[str, frozenset[str]] = {
+    Status.QUEUED: frozenset({Status.HANDED_OVER, Status.CANCELLED, Status.FAILED}),
+    Status.HANDED_OVER: frozenset({Status.SENDING, Status.QUEUED, Status.CANCELLED, Status.FAILED}),
+    Status.SENDING: frozenset({Status.SENT, Status.QUEUED, Status.FAILED, Status.UNKNOWN}),
+    Status.UNKNOWN: frozenset({Status.SENT, Status.NEEDS_PERSON, Status.QUEUED}),
+    Status.NEEDS_PERSON: frozenset({Status.SENT, Status.QUEUED}),
+    Status.SENT: frozenset({Status.DELIVERED, Status.READ}),
+    Status.DELIVERED: frozenset({Status.READ}),
+    Status.FAILED: frozenset({Status.QUEUED}),
+}
+
+IN_FLIGHT = (Status.HANDED_OVER, Status.SENDING)
+UNSETTLED = (Status.QUEUED, *IN_FLIGHT, Status.UNKNOWN)
+ON_THE_PLATFORM = (Status.SENT, Status.DELIVERED, Status.READ)
+FOR_A_PERSON = (Status.FAILED, Status.UNKNOWN, Status.NEEDS_PERSON)
+
+TEXT_MAX = 5000
+PRICE_MIN_CENTS, PRICE_MAX_CENTS = 300, 20_000
+PRIORITY_MIN, PRIORITY_MAX = 1, 10
+
+# An unknown outcome holds the rest of its conversation this long at most (design, section 3, Order).
+UNKNOWN_HOLDS_CONVERSATION = timedelta(minutes=15)
+
+
+class MessageQuerySet(models.QuerySet["Message"]):
+    def for_user(self, user: "User | AnonymousUser") -> Self:
+        return self.filter(creator__memberships__user_id=user.pk)
+
+    def waiting(self) -> Self:
+        return self.filter(status=Status.QUEUED)
+
+    def in_flight(self) -> Self:
+        return self.filter(status__in=IN_FLIGHT)
+
+    def for_a_person(self) -> Self:
+        return self.filter(status__in=FOR_A_PERSON)
+
+    def in_line_order(self) -> Self:
+        return self.order_by("-priority", "send_at", "id")
+
+    def front(self, creator_id: int, now: datetime) -> Self:
+        """What this line may hand over now, best first: due, its media uploaded, its conversation not held.
+
+        An earlier message of the same conversation that is in flight, is being retried, waits for its media, or has
+        an unknown outcome (for 15 minutes) holds the later ones: a fan reads answers in the order they were written.
+        """
+        holders = Message.objects.filter(conversation=OuterRef("conversation"), direction=Direction.OUT)
+        in_flight = holders.filter(status__in=IN_FLIGHT)
+        unknown = holders.filter(status=Status.UNKNOWN, sending_at__gt=now - UNKNOWN_HOLDS_CONVERSATION)
+        held_back = holders.filter(
+            Q(due_at__gt=now) | Q(waits_for_media=True),
+            Q(send_at__lt=OuterRef("send_at")) | Q(send_at=OuterRef("send_at"), id__lt=OuterRef("id")),
+            status=Status.QUEUED,
+        )
+        return (
+            self.waiting()
+            .filter(creator_id=creator_id, due_at__lte=now, waits_for_media=False)
+            .exclude(Exists(in_flight))
+            .exclude(Exists(unknown))
+            .exclude(Exists(held_back))
+            .in_line_order()
+        )
+
+    def ahead_of(self, message: "Message") -> Self:
+        """The waiting messages of the same line that go before ``message``."""
+        return self.waiting().filter(
+            Q(priority__gt=message.priority)
+            | Q(priority=message.priority, send_at__lt=message.send_at)
+            | Q(priority=message.priority, send_at=message.send_at, id__lt=message.pk),
+            creator_id=message.creator_id,
+        )
+
+    def lease_lost(self, now: datetime) -> Self:
+        """Messages whose holder has not been heard of for longer than the lease."""
+        return self.in_flight().filter(lease_until__lt=now)
+
+
+class Message(models.Model):
+    """One text with optional price and media, in or out."""
+
+    TEXT_MAX = TEXT_MAX
+    PRICE_MIN_CENTS, PRICE_MAX_CENTS = PRICE_MIN_CENTS, PRICE_MAX_CENTS
+    PRIORITY_MIN, PRIORITY_MAX = PRIORITY_MIN, PRIORITY_MAX
+
+    Direction = Direction
+    Status = Status
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    creator = models.ForeignKey(Creator, on_delete=models.CASCADE, related_name="messages")
+    conversation = models.ForeignKey("crm.Conversation", on_delete=models.CASCADE, related_name="messages")
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True)
+    direction = models.CharField(max_length=3, choices=Direction, default=Direction.OUT)
+    status = models.CharField(max_length=12, choices=Status, default=Status.QUEUED)
+    text = models.TextField(validators=[MaxLengthValidator(TEXT_MAX), ProhibitNullCharactersValidator()])
+    price_cents = models.PositiveIntegerField(default=0)
+    priority = models.PositiveSmallIntegerField(
+        default=PRIORITY_MAX, validators=[MinValueValidator(PRIORITY_MIN), MaxValueValidator(PRIORITY_MAX)]
+    )
+    client_key = models.UUIDField(null=True, blank=True, help_text="Chosen by the page: a form sent twice is one message.")
+    seq = models.PositiveBigIntegerField(default=0)
+
+    send_at = models.DateTimeField(help_text="When it was meant to go; for a fan's message, when it was written.")
+    due_at = models.DateTimeField(help_text="Not before.")
+    waits_for_media = models.BooleanField(default=False)
+    hand_overs = models.PositiveIntegerField(default=0, help_text="How often it was given to SQS.")
+    attempts = models.PositiveSmallIntegerField(default=0, help_text="Starts whose worker died.")
+    lease = models.UUIDField(null=True, blank=True, help_text="The worker that has it now.")
+    lease_until = models.DateTimeField(null=True, blank=True)
+
+    platform_id = models.CharField(max_length=64, blank=True, help_text="The message's id at the platform.")
+    cause_code = models.CharField(max_length=40, blank=True)
+    cause = models.CharField(max_length=300, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    sending_at = models.DateTimeField(null=True, blank=True, help_text="When the call to the platform began.")
+    sent_at = models.DateTimeField(null=True, blank=True)
+    delivered_at = models.DateTimeField(null=True, blank=True)
+    read_at = models.DateTimeField(null=True, blank=True)
+    reconcile_at = models.DateTimeField(null=True, blank=True, help_text="When the chat is read for this outcome next.")
+    reconciliations = models.PositiveSmallIntegerField(default=0)
+
+    objects = MessageQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            # What does this line hand over next?
+            models.Index(
+                fields=["creator", "-priority", "send_at", "id"],
+                condition=Q(status=Status.QUEUED),
+                name="message_front_of_line",
+            ),
+            # When must this line wake?
+            models.Index(fields=["creator", "due_at"], condition=Q(status=Status.QUEUED), name="message_line_wakes"),
+            # Whose lease ran out?
+            models.Index(fields=["lease_until"], condition=Q(status__in=IN_FLIGHT), name="message_lease"),
+            # Which outcomes must be looked up in the chat?
+            models.Index(fields=["reconcile_at"], condition=Q(status=Status.UNKNOWN), name="message_to_reconcile"),
+            # What of this conversation is not settled yet?
+            models.Index(
+                fields=["conversation", "send_at", "id"],
+                condition=Q(status__in=UNSETTLED),
+                name="message_unsettled_in_thread",
+            ),
+            # What needs a person?
+            models.Index(fields=["creator", "-id"], condition=Q(status__in=FOR_A_PERSON), name="message_for_a_person"),
+            # When did this creator's calls begin (to rebuild a lost bucket)?
+            models.Index(
+                fields=["creator", "sending_at"], condition=Q(sending_at__isnull=False), name="message_calls_begun"
+            ),
+            # The thread, newest first.
+            models.Index(fields=["conversation", "-send_at", "-id"], name="message_thread"),
+            # What changed since?
+            models.Index(fields=["creator", "seq"], name="message_changes"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["creator", "platform_id"], condition=~Q(platform_id=""), name="message_once_per_platform_id"
+            ),
+            models.UniqueConstraint(
+                fields=["conversation", "client_key"],
+                condition=Q(client_key__isnull=False),
+                name="message_once_per_client_key",
+            ),
+            models.CheckConstraint(
+                condition=Q(price_cents=0)
+                | Q(price_cents__gte=PRICE_MIN_CENTS, price_cents__lte=PRICE_MAX_CENTS)
+                | Q(direction=Direction.IN),
+                name="message_price_in_range",
+            ),
+            models.CheckConstraint(condition=Q(priority__gte=PRIORITY_MIN, priority__lte=PRIORITY_MAX), name="message_priority_in_range"),
+            models.CheckConstraint(
+                condition=Q(direction=Direction.IN, status=Status.RECEIVED)
+                | (Q(direction=Direction.OUT) & ~Q(status=Status.RECEIVED)),
+                name="message_status_fits_direction",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status__in=IN_FLIGHT) | Q(lease_until__isnull=False), name="message_in_flight_has_a_lease"
+            ),
+            models.CheckConstraint(
+                condition=~Q(status__in=ON_THE_PLATFORM) | Q(sent_at__isnull=False), name="message_sent_has_a_time"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_direction_display()} · {self.get_status_display()} · {self.public_id}"
+
+    def clean(self) -> None:
+        if not self.text.strip():
+            raise ValidationError({"text": _text("Write something: the message is empty.")})
+        if self.direction == Direction.OUT and self.price_cents:
+            if not self.PRICE_MIN_CENTS <= self.price_cents <= self.PRICE_MAX_CENTS:
+                raise ValidationError({"price_cents": _text("A price is 0, or from $3 to $200.")})
+
+    def move(self, to: Status, *, provided: Q | None = None, **changes: Any) -> bool:
+        """Compare-and-set from the status and lease this object was read with; False when somebody was faster.
+
+        ``provided`` adds conditions that must hold at that very moment; ``changes`` are written along. A False answer
+        changed nothing. Raises IllegalMove when the table of moves does not lead there.
+        """
+        if to not in MOVES.get(self.status, frozenset()):
+            raise IllegalMove(f"{self.status} → {to}")
+        changes |= {"status": to}
+        with transaction.atomic():
+            changes["seq"] = Line.objects.stamp(self.creator_id)
+            moved = Message.objects.filter(
+                provided or Q(), pk=self.pk, status=self.status, lease=self.lease
+            ).update(**changes)
+            if not moved:
+                transaction.set_rollback(True)
+                return False
+        for name, value in changes.items():
+            setattr(self, name, value)
+        return True
+
+    def back_to_queue(self, *, due_at: datetime | None = None, **changes: Any) -> bool:
+        """Let it wait again, its lease given up. No attempt is lost."""
+        if due_at is not None:
+            changes["due_at"] = due_at
+        return self.move(Status.QUEUED, lease=None, lease_until=None, **changes)
+
+    @property
+    def is_settled(self) -> bool:
+        return self.status not in UNSETTLED

@@ -1,0 +1,5 @@
+"""The pages, grouped by topic."""
+
+from django.urls import URLPattern, URLResolver
+
+urlpatterns: list[URLPattern | URLResolver] = []

@@ -1,0 +1,29 @@
+"""One id per request, in every log line it causes and in the answer."""
+
+import uuid
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse
+from structlog.contextvars import bound_contextvars
+
+HEADER = "X-Request-ID"
+
+
+class CorrelationMiddleware:
+    """Take a well-formed id from the proxy in front, or make one."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        correlation_id = _well_formed(request.headers.get(HEADER, "")) or uuid.uuid4().hex
+        request.correlation_id = correlation_id  # type: ignore[attr-defined]
+        with bound_contextvars(correlation_id=correlation_id):
+            response = self.get_response(request)
+        response[HEADER] = correlation_id
+        return response
+
+
+def _well_formed(candidate: str) -> str:
+    """Only letters, digits and dashes: a header must not write lines into our log."""
+    return candidate if 8 <= len(candidate) <= 64 and candidate.replace("-", "").isalnum() else ""

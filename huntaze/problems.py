@@ -1,0 +1,89 @@
+"""Every error of the API has one shape: ``application/problem+json`` (RFC 9457) with field errors."""
+
+import json
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse
+from django.views import defaults
+from drf_standardized_errors.formatter import ExceptionFormatter
+from drf_standardized_errors.handler import ExceptionHandler
+from drf_standardized_errors.types import ErrorResponse
+from rest_framework import exceptions
+from rest_framework.response import Response
+
+CONTENT_TYPE = "application/problem+json"
+log = structlog.get_logger(__name__)
+
+
+class ProblemFormatter(ExceptionFormatter):
+    """Turns the flat list of errors into a problem document; ``errors`` names the field of each."""
+
+    def format_error_response(self, error_response: ErrorResponse) -> dict[str, Any]:
+        status = exceptions.APIException.status_code
+        if isinstance(self.exc, exceptions.APIException):
+            status = self.exc.status_code
+        errors = [
+            {"field": error.attr, "code": error.code, "message": str(error.detail)} for error in error_response.errors
+        ]
+        return problem(status, detail=" ".join(entry["message"] for entry in errors), errors=errors)
+
+
+class ProblemHandler(ExceptionHandler):
+    def convert_known_exceptions(self, exc: Exception) -> Exception:
+        """A refusal by a verb of the ledger is a refusal of the request."""
+        if isinstance(exc, ValidationError):
+            return exceptions.ValidationError(detail=exc.message_dict if hasattr(exc, "error_dict") else exc.messages)
+        return super().convert_known_exceptions(exc)
+
+
+def problem(status: int, *, detail: str, errors: list[dict[str, Any]] | None = None) -> dict[str, Any]:
+    """The body of a problem document."""
+    body: dict[str, Any] = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+    }
+    if errors and any(entry["field"] for entry in errors):
+        body["errors"] = errors
+    return body
+
+
+def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | None:
+    """DRF's hook: our formatter, our content type."""
+    response = ProblemHandler(exc, context).run()
+    if response is not None:
+        response.content_type = CONTENT_TYPE
+    return response
+
+
+def _problem_response(request: HttpRequest, status: int, detail: str) -> HttpResponse:
+    return HttpResponse(json.dumps(problem(status, detail=detail)), status=status, content_type=CONTENT_TYPE)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if request.path.startswith("/api/"):
+        return _problem_response(request, 400, "The request could not be read.")
+    return defaults.bad_request(request, exception)
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if request.path.startswith("/api/"):
+        return _problem_response(request, 403, "Not allowed.")
+    return defaults.permission_denied(request, exception)
+
+
+def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if request.path.startswith("/api/"):
+        return _problem_response(request, 404, "There is nothing at this address.")
+    return defaults.page_not_found(request, exception)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    if request.path.startswith("/api/"):
+        correlation_id = getattr(request, "correlation_id", "")
+        return _problem_response(request, 500, f"Something broke on our side. Correlation id: {correlation_id}")
+    return defaults.server_error(request)

@@ -1,0 +1,18 @@
+"""The only place where the apps meet."""
+
+from django.contrib import admin
+from django.urls import include, path
+from django.views.generic import RedirectView
+
+handler400 = "huntaze.problems.bad_request"
+handler403 = "huntaze.problems.permission_denied"
+handler404 = "huntaze.problems.page_not_found"
+handler500 = "huntaze.problems.server_error"
+
+urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="inbox"), name="home"),
+    path("admin/", admin.site.urls),
+    path("", include("crm.urls")),
+    path("api/", include("crm.api.urls")),
+    path("api/", include("onlyfans.api.urls")),
+]

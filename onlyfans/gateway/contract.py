@@ -1,0 +1,107 @@
+"""The contract with a provider: what we ask, and the six answers a send can have.
+
+Each answer has one fate (design, section 3.5); ``onlyfans/delivery.py`` is where the fates are.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The platform has it, under this id. ``note`` says when it did not really leave the house."""
+
+    platform_id: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """The platform will never take it as it is."""
+
+    code: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Throttled:
+    """Too fast. ``after`` is the number of seconds to wait."""
+
+    after: float
+    words: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionLost:
+    """The provider cannot act for this account until a person reconnects it."""
+
+    code: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unreachable:
+    """The request never left: name not found, connection refused, no TLS."""
+
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """The request left and no readable answer came. It may or may not have been accepted."""
+
+    words: str
+
+
+Trouble = Rejected | Throttled | SessionLost | Unreachable | Unknown
+Outcome = Sent | Trouble
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """One message as a provider needs it. Money in cents; ``media_ids`` are the provider's own."""
+
+    chat_id: str
+    text: str
+    price_cents: int
+    media_ids: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Uploaded:
+    """The provider has the media, under this id."""
+
+    media_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChatMessage:
+    """A message as the provider's chat shows it. ``text`` is plain, without HTML."""
+
+    platform_id: str
+    text: str
+    price_cents: int
+    created_at: datetime
+    from_creator: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Chat:
+    """What was read of a chat, newest first; ``complete`` when nothing since the asked time was left out."""
+
+    messages: Sequence[ChatMessage]
+    complete: bool
+
+
+class Gateway(Protocol):
+    """One provider, for one connection. Every call ends within GATEWAY_DEADLINE_SECONDS and raises nothing."""
+
+    def send(self, parcel: Parcel) -> Outcome: ...
+
+    def upload(self, url: str) -> Uploaded | Trouble: ...
+
+    def read_chat(self, chat_id: str, *, since: datetime) -> Chat | Trouble: ...
+
+    def ping(self) -> Trouble | None: ...

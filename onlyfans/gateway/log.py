@@ -1,0 +1,27 @@
+"""The gateway of RATE_LIMITER_ENABLED=false: it writes to the log and sends nothing."""
+
+import uuid
+from datetime import datetime
+
+import structlog
+
+from onlyfans.gateway.contract import Chat, Outcome, Parcel, Sent, Trouble, Uploaded
+
+log = structlog.get_logger(__name__)
+
+
+class LogGateway:
+    """Takes everything, sends nothing, and says so."""
+
+    def send(self, parcel: Parcel) -> Outcome:
+        log.info("written to the log, not sent", chat=parcel.chat_id, characters=len(parcel.text))
+        return Sent(platform_id=f"log-{uuid.uuid4().hex}", note="Written to the log, not sent.")
+
+    def upload(self, url: str) -> Uploaded | Trouble:
+        return Uploaded(media_id=f"log-{uuid.uuid4().hex}")
+
+    def read_chat(self, chat_id: str, *, since: datetime) -> Chat | Trouble:
+        return Chat(messages=(), complete=True)
+
+    def ping(self) -> Trouble | None:
+        return None

@@ -1,0 +1,106 @@
+"""How a creator's account is reached, and what the platform told us."""
+
+import uuid
+from datetime import datetime
+from typing import Self
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from crm.models import Creator
+from onlyfans.keyring import open_sealed, seal
+
+
+class Provider(models.TextChoices):
+    OFAPI = "ofapi", "onlyfansapi.com"
+    LOG = "log", _("Log only")
+
+
+class Connection(models.Model):
+    """The way to one creator's account. The provider's key is stored encrypted; a platform password never is."""
+
+    class State(models.TextChoices):
+        CONNECTED = "connected", _("Connected")
+        SESSION_LOST = "session_lost", _("Session lost")
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    creator = models.OneToOneField(Creator, on_delete=models.CASCADE, related_name="connection")
+    provider = models.CharField(max_length=16, choices=Provider, default=Provider.OFAPI)
+    account_id = models.CharField(max_length=120, blank=True, help_text=_("The account's id at the provider."))
+    state = models.CharField(max_length=16, choices=State, default=State.CONNECTED)
+    sealed_api_key = models.TextField(blank=True, editable=False)
+    sealed_webhook_secret = models.TextField(blank=True, editable=False)
+    failures = models.PositiveIntegerField(default=0, help_text=_("Calls in a row that never reached the provider."))
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["provider", "account_id"], condition=~Q(account_id=""), name="connection_once_per_account"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.creator} · {self.get_provider_display()}"
+
+    @property
+    def api_key(self) -> str:
+        return self._open("api_key")
+
+    @api_key.setter
+    def api_key(self, secret: str) -> None:
+        self.sealed_api_key = seal(secret, context=self._context("api_key")) if secret else ""
+
+    @property
+    def webhook_secret(self) -> str:
+        return self._open("webhook_secret")
+
+    @webhook_secret.setter
+    def webhook_secret(self, secret: str) -> None:
+        self.sealed_webhook_secret = seal(secret, context=self._context("webhook_secret")) if secret else ""
+
+    def _open(self, field: str) -> str:
+        sealed: str = getattr(self, f"sealed_{field}")
+        return open_sealed(sealed, context=self._context(field)) if sealed else ""
+
+    def _context(self, field: str) -> str:
+        """Binds a sealed value to its place: copied into another row or field it cannot be opened."""
+        return f"onlyfans_connection.{field}.{self.public_id}"
+
+
+class WebhookEventQuerySet(models.QuerySet["WebhookEvent"]):
+    def pending(self, now: datetime) -> Self:
+        """Events that must be read now, oldest first."""
+        return self.filter(read_at__isnull=True, due_at__lte=now).order_by("id")
+
+
+class WebhookEvent(models.Model):
+    """What a provider posted, kept before anything is done about it. The same event twice is one row."""
+
+    ATTEMPTS_MAX = 10
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="events")
+    event_key = models.CharField(max_length=128, help_text=_("The provider's event id, else the body's SHA-256."))
+    kind = models.CharField(max_length=64)
+    payload = models.JSONField()
+    due_at = models.DateTimeField(help_text=_("Not read before; moved on while a worker has it."))
+    attempts = models.PositiveSmallIntegerField(default=0)
+    trouble = models.CharField(max_length=300, blank=True)
+    received_at = models.DateTimeField(auto_now_add=True)
+    read_at = models.DateTimeField(null=True, blank=True)
+
+    objects = WebhookEventQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["connection", "event_key"], name="webhook_event_once"),
+        ]
+        indexes = [
+            # Which events has nobody read yet?
+            models.Index(fields=["due_at"], condition=Q(read_at__isnull=True), name="webhook_event_pending"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} · {self.public_id}"
