@@ -14,12 +14,14 @@ from django.urls import reverse_lazy
 env = environ.Env()
 BASE_DIR = Path(__file__).resolve().parent.parent
 environ.Env.read_env(BASE_DIR / ".env")
+#: Where the embedded database and the laptop's data live.
+HUNTAZE_HOME = Path(env("HUNTAZE_HOME", default=str(BASE_DIR / "var"))).resolve()
+# What `make run` chose (addresses, generated secrets), so that manage.py in a second terminal meets the same parts.
+environ.Env.read_env(HUNTAZE_HOME / "laptop.env")
 
 # --- Core
 
 DEBUG = env.bool("DEBUG", False)
-#: Where the embedded database and the laptop's data live.
-HUNTAZE_HOME = Path(env("HUNTAZE_HOME", default=str(BASE_DIR / "var"))).resolve()
 SECRET_KEY = env("SECRET_KEY", default="")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
