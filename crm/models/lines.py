@@ -118,6 +118,8 @@ class Dispatch(models.Model):
     """
 
     SILENT_AFTER = timedelta(seconds=15)
+    # After this long a dispatch that starts asks a person first (design, section 3, Stops).
+    SILENCE_HOLDS = timedelta(minutes=15)
 
     heartbeat_at = models.DateTimeField(null=True, blank=True)
     stopped_at = models.DateTimeField(null=True, blank=True)
@@ -151,6 +153,10 @@ class Dispatch(models.Model):
     def is_silent(self, now: datetime) -> bool:
         """No sign of life from any dispatch loop."""
         return self.heartbeat_at is None or self.heartbeat_at < now - self.SILENT_AFTER
+
+    @classmethod
+    def is_stopped(cls) -> bool:
+        return cls._default_manager.filter(stopped_at__isnull=False).exists()
 
     @classmethod
     def stop_sending(cls, *, reason: str, now: datetime) -> None:

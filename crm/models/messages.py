@@ -68,6 +68,7 @@ ON_THE_PLATFORM = (Status.SENT, Status.DELIVERED, Status.READ)
 FOR_A_PERSON = (Status.FAILED, Status.UNKNOWN, Status.NEEDS_PERSON)
 
 TEXT_MAX = 5000
+CAUSE_MAX = 300
 PRICE_MIN_CENTS, PRICE_MAX_CENTS = 300, 20_000
 PRIORITY_MIN, PRIORITY_MAX = 1, 10
 
@@ -162,7 +163,7 @@ class Message(models.Model):
 
     platform_id = models.CharField(max_length=64, blank=True, help_text="The message's id at the platform.")
     cause_code = models.CharField(max_length=40, blank=True)
-    cause = models.CharField(max_length=300, blank=True)
+    cause = models.CharField(max_length=CAUSE_MAX, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     sending_at = models.DateTimeField(null=True, blank=True, help_text="When the call to the platform began.")
     sent_at = models.DateTimeField(null=True, blank=True)
@@ -253,7 +254,11 @@ class Message(models.Model):
             raise IllegalMove(f"{self.status} → {to}")
         changes |= {"status": to}
         with transaction.atomic():
-            changes["seq"] = Line.objects.stamp(self.creator_id)
+            if to == Status.QUEUED or self.status in IN_FLIGHT:
+                # It waits again, or it no longer holds back the rest of its conversation.
+                changes["seq"] = Line.objects.wake(self.creator_id, at=changes.get("due_at", self.due_at))
+            else:
+                changes["seq"] = Line.objects.stamp(self.creator_id)
             moved = Message.objects.filter(
                 provided or Q(), pk=self.pk, status=self.status, lease=self.lease
             ).update(**changes)
@@ -264,11 +269,29 @@ class Message(models.Model):
             setattr(self, name, value)
         return True
 
-    def back_to_queue(self, *, due_at: datetime | None = None, **changes: Any) -> bool:
+    def hand_over(self, *, until: datetime) -> bool:
+        """Give it to the queue; whoever finds it there may lease it before ``until``."""
+        return self.move(Status.HANDED_OVER, lease=None, lease_until=until, hand_overs=self.hand_overs + 1)
+
+    def take_lease(self, *, until: datetime) -> bool:
+        """Become the one worker that has it; False for the second copy that the queue delivered."""
+        lease = uuid.uuid4()
+        taken = Message.objects.filter(pk=self.pk, status=Status.HANDED_OVER, lease__isnull=True).update(
+            lease=lease, lease_until=until
+        )
+        if taken:
+            self.status, self.lease, self.lease_until = Status.HANDED_OVER, lease, until
+        return bool(taken)
+
+    def back_to_queue(self, **changes: Any) -> bool:
         """Let it wait again, its lease given up. No attempt is lost."""
-        if due_at is not None:
-            changes["due_at"] = due_at
         return self.move(Status.QUEUED, lease=None, lease_until=None, **changes)
+
+    def settle(self, to: Status, *, cause_code: str = "", cause: str = "", **changes: Any) -> bool:
+        """Write the outcome and give the lease up. ``cause`` is for a person to read."""
+        return self.move(
+            to, lease=None, lease_until=None, cause_code=cause_code, cause=cause[:CAUSE_MAX], **changes
+        )
 
     @property
     def is_settled(self) -> bool:

@@ -1,5 +1,7 @@
 """Providers behind one contract. Each speaks to one provider and is one file; this one chooses."""
 
+from django.conf import settings
+
 from onlyfans.gateway.contract import (
     Chat,
     ChatMessage,
@@ -37,11 +39,16 @@ __all__ = [
 ]
 
 
-def gateway_for(connection: Connection) -> Gateway:
-    """The gateway of this connection's provider."""
-    match connection.provider:
-        case Provider.OFAPI:
+def gateway_for(connection: Connection | None) -> Gateway:
+    """The gateway of this connection's provider; without the rate limiter, everybody's is the log.
+
+    Raises ValueError for a creator without a connection, or with a provider nobody here speaks to.
+    """
+    if not settings.RATE_LIMITER_ENABLED:
+        return LogGateway()
+    match connection:
+        case Connection(provider=Provider.OFAPI):
             return OfapiGateway(account_id=connection.account_id, api_key=connection.api_key)
-        case Provider.LOG:
+        case Connection(provider=Provider.LOG):
             return LogGateway()
-    raise ValueError(f"No gateway speaks to {connection.provider}.")
+    raise ValueError(f"No gateway speaks to {connection}.")

@@ -11,9 +11,10 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """The platform has it, under this id. ``note`` says when it did not really leave the house."""
+    """The platform has it, under this id. The note says when it did not really leave the house."""
 
     platform_id: str
+    note_code: str = ""
     note: str = ""
 
 

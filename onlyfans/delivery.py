@@ -1,0 +1,366 @@
+"""The delivery of one message, from its line to the platform.
+
+    queued ──hand_over──▶ handed_over ──deliver──▶ sending ──▶ sent ──▶ delivered ──▶ read
+      ▲                        │                      │
+      │   no token, stopped,   │   throttled,         ├──▶ failed    the platform will never take it
+      ╰────────────────────────┴── session lost, ─────┤
+          lease ran out            never left         ╰──▶ unknown   it left, and nobody knows
+
+Every arrow is a compare-and-set (``Message.move``): whoever comes second changes nothing and goes home. The commit that
+writes ``sending`` is the last act before the request, so a worker that dies leaves either a message that certainly did
+not go or one whose outcome is unknown. Nothing here ever sends an unknown one again.
+"""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import Exists, F, Min, OuterRef, Q
+
+from crm.clock import database_now
+from crm.models import Creator, Dispatch, HoldCause, Line, Message
+from crm.models.messages import Status
+from onlyfans import gate
+from onlyfans.gateway import (
+    Outcome,
+    Parcel,
+    Rejected,
+    Sent,
+    SessionLost,
+    Throttled,
+    Unknown,
+    Unreachable,
+    gateway_for,
+)
+from onlyfans.models import Connection
+from onlyfans.queue import Carrier, QueueUnavailable
+from ratelimit.bucket import Denied, GateUnavailable, Taken
+
+log = structlog.get_logger(__name__)
+
+LINES_AT_ONCE = 100
+HAND_OVER_LEASE_MAX = timedelta(minutes=10)
+#: A worker holds a message this long without being heard of; in ``sending``, this much beyond the call's deadline.
+WORKER_LEASE = timedelta(seconds=30)
+SENDING_SLACK = timedelta(seconds=5)
+GATE_DOWN_HOLD = timedelta(seconds=1)
+BLOCKED_LOOK_AGAIN = timedelta(seconds=1)
+NOT_CONNECTED_HOLD = timedelta(seconds=5)
+UNREACHABLE_HOLD_MAX_SECONDS = 8
+#: Starts whose worker died, before the message itself is taken for the cause.
+ATTEMPTS_MAX = 5
+RECONCILE_FIRST = timedelta(seconds=3)
+
+
+# --- Dispatch: from the line to the queue
+
+
+def hand_over(carry: Carrier) -> int:
+    """Serve every line that is due, once each, longest-waiting first; the answer is how many messages went.
+
+    Raises QueueUnavailable after putting back what could not be handed over.
+    """
+    if Dispatch.is_stopped():
+        return 0
+    lines = Line.objects.due(database_now()).select_related("creator__connection")[:LINES_AT_ONCE]
+    return sum(_serve(line, carry) for line in lines)
+
+
+def _serve(line: Line, carry: Carrier) -> int:
+    """Hand over as many of the line's front messages as may go now."""
+    if not _begin_to_serve(line):
+        return 0
+    if not _is_connected(line.creator):
+        Line.objects.hold(line.creator_id, until=database_now() + NOT_CONNECTED_HOLD, cause=HoldCause.NOT_CONNECTED)
+        return 0
+    try:
+        may_go = gate.peek(line)
+    except GateUnavailable as error:
+        _gate_is_down(line.creator_id, error)
+        return 0
+    now = database_now()
+    handed_over = Message.objects.filter(creator_id=line.creator_id, status=Status.HANDED_OVER)
+    room = may_go.free - handed_over.count()
+    if room <= 0:
+        _wait_for_room(line, now, next_in=0.0 if may_go.free else may_go.next_in)
+        return 0
+    claimed = _claim(line, room, now)
+    _rearm(line, now, found=len(claimed))
+    for message in claimed:
+        try:
+            carry(message.public_id)
+        except QueueUnavailable:
+            for waiting in claimed[claimed.index(message) :]:
+                waiting.back_to_queue(hand_overs=waiting.hand_overs - 1)
+            Line.objects.hold(line.creator_id, until=now, cause=HoldCause.NONE)
+            raise
+        log.info("handed over", message=str(message.public_id), creator=line.creator_id, hand_over=message.hand_overs)
+    return len(claimed)
+
+
+def _begin_to_serve(line: Line) -> bool:
+    """Two dispatchers never serve one line at a time: the second finds ``served_at`` moved on."""
+    now = database_now()
+    return bool(Line.objects.filter(pk=line.pk, served_at=line.served_at).update(served_at=now))
+
+
+def _claim(line: Line, room: int, now: datetime) -> list[Message]:
+    """Move the front messages to ``handed_over``; one of each conversation, so order within it holds."""
+    claimed: dict[int, Message] = {}
+    for message in Message.objects.front(line.creator_id, now)[: 2 * room]:
+        if message.conversation_id not in claimed and message.hand_over(until=now + _hand_over_lease(message)):
+            claimed[message.conversation_id] = message
+        if len(claimed) == room:
+            # The worker writes the next token's time as soon as it has taken one; until then nobody else goes.
+            until = max(m.lease_until for m in claimed.values() if m.lease_until)
+            Line.objects.hold(line.creator_id, until=until, cause=HoldCause.HANDED_OVER)
+            break
+    return list(claimed.values())
+
+
+def _hand_over_lease(message: Message) -> timedelta:
+    """30 s the first time, doubling: a broker that is slow must not be flooded with copies."""
+    first = timedelta(seconds=settings.HAND_OVER_LEASE_SECONDS)
+    return min(first * 2 ** min(message.hand_overs, 10), HAND_OVER_LEASE_MAX)
+
+
+def _rearm(line: Line, now: datetime, *, found: int) -> None:
+    """Say when to look at this line again, unless an insert has woken it since it was read."""
+    waiting = Message.objects.waiting().filter(creator_id=line.creator_id, waits_for_media=False)
+    wake_at: datetime | None = waiting.aggregate(at=Min("due_at"))["at"]
+    if wake_at is not None and wake_at <= now and not found:
+        # Due, yet not to be handed over: an earlier message of the conversation holds it. Its settling wakes the line.
+        wake_at = now + BLOCKED_LOOK_AGAIN
+    Line.objects.filter(pk=line.pk, version=line.version).update(wake_at=wake_at)
+
+
+def _wait_for_room(line: Line, now: datetime, *, next_in: float) -> None:
+    if next_in:
+        until, cause = now + timedelta(seconds=next_in), _pace_or_throttled(line)
+    else:
+        lease: datetime | None = Message.objects.filter(
+            creator_id=line.creator_id, status=Status.HANDED_OVER
+        ).aggregate(until=Min("lease_until"))["until"]
+        until, cause = lease or now, HoldCause.HANDED_OVER
+    Line.objects.hold(line.creator_id, until=until, cause=cause)
+
+
+def _pace_or_throttled(line: Line) -> HoldCause:
+    return HoldCause.THROTTLED if line.hold_cause == HoldCause.THROTTLED else HoldCause.PACE
+
+
+def _gate_is_down(creator_id: int, error: GateUnavailable) -> None:
+    """The policy, in one place: without an answer from Redis nothing is sent."""
+    Line.objects.hold(creator_id, until=database_now() + GATE_DOWN_HOLD, cause=HoldCause.GATE_DOWN)
+    log.warning("rate limiter out of reach, nothing is sent", creator=creator_id, error=str(error))
+
+
+# --- Worker: from the queue to the platform
+
+
+def deliver(public_id: UUID) -> None:
+    """Send one message that was handed over. A second copy of the same id does nothing."""
+    message = (
+        Message.objects.select_related("conversation__fan", "creator__connection", "creator__line")
+        .filter(public_id=public_id)
+        .first()
+    )
+    if message is None or not message.take_lease(until=database_now() + WORKER_LEASE):
+        log.info("nothing to deliver", message=str(public_id))
+        return
+    token = _take_token(message)
+    if token is None or not _begin(message, token):
+        return
+    connection = connection_of(message.creator)
+    outcome = gateway_for(connection).send(_parcel(message))
+    settle(message, connection, outcome, token)
+
+
+def connection_of(creator: Creator) -> Connection | None:
+    return getattr(creator, "connection", None)
+
+
+def _is_connected(creator: Creator) -> bool:
+    """Without the rate limiter everything goes to the log, which needs no connection."""
+    connection = connection_of(creator)
+    return not settings.RATE_LIMITER_ENABLED or (
+        connection is not None and connection.state == Connection.State.CONNECTED
+    )
+
+
+def _take_token(message: Message) -> Taken | None:
+    """A token, or the message waits again and its whole line with it."""
+    try:
+        answer = gate.take(message.creator.line)
+    except GateUnavailable as error:
+        message.back_to_queue()
+        _gate_is_down(message.creator_id, error)
+        return None
+    if isinstance(answer, Denied):
+        until = database_now() + timedelta(seconds=answer.retry_in)
+        message.back_to_queue()
+        cause = HoldCause.PACE if answer.limit else HoldCause.THROTTLED
+        Line.objects.hold(message.creator_id, until=until, cause=cause)
+        return None
+    return answer
+
+
+def _begin(message: Message, token: Taken) -> bool:
+    """Write the token's time and ``sending`` in one commit, if nothing forbids it at this moment."""
+    now = database_now()
+    allowed = (
+        Q(lease_until__gt=now)
+        & Q(Exists(Line.objects.filter(creator_id=OuterRef("creator_id"), paused_at__isnull=True)))
+        & ~Q(Exists(Dispatch.objects.filter(stopped_at__isnull=False)))
+    )
+    deadline = timedelta(seconds=settings.GATEWAY_DEADLINE_SECONDS)
+    with transaction.atomic():
+        begun = message.move(
+            Status.SENDING, provided=allowed, sending_at=now, lease_until=now + deadline + SENDING_SLACK
+        )
+        Line.objects.filter(creator_id=message.creator_id).update(
+            hold_until=now + timedelta(seconds=token.state.next_in),
+            hold_cause=HoldCause.PACE,
+            bucket_full_at=now + timedelta(seconds=token.state.full_in),
+        )
+    if not begun:
+        # The call never began: the token is good for the next one, the message waits as before or was cancelled.
+        _refund(message, token)
+        message.back_to_queue()
+        Line.objects.hold(message.creator_id, until=database_now(), cause=HoldCause.NONE)
+    return begun
+
+
+def _parcel(message: Message) -> Parcel:
+    return Parcel(
+        chat_id=message.conversation.fan.platform_id,
+        text=message.text,
+        price_cents=message.price_cents,
+        media_ids=[attachment.provider_media_id for attachment in message.attachments.all()],
+    )
+
+
+# --- The six answers, and the one fate of each
+
+
+def settle(message: Message, connection: Connection | None, outcome: Outcome, token: Taken) -> None:
+    """Write what became of the call."""
+    log.info("answered", message=str(message.public_id), creator=message.creator_id, outcome=type(outcome).__name__)
+    if connection and connection.failures and not isinstance(outcome, Unreachable):
+        Connection.objects.filter(pk=connection.pk).update(failures=0)
+    match outcome:
+        case Sent():
+            _sent(message, outcome)
+        case Rejected(code, words):
+            message.settle(Status.FAILED, cause_code=code, cause=words)
+        case Throttled(after, words):
+            _throttled(message, after, words)
+        case SessionLost(code, words):
+            message.back_to_queue(cause_code=code, cause=words[:300])
+            session_lost(message.creator, connection, words)
+        case Unreachable(words):
+            _unreachable(message, connection, words, token)
+        case Unknown(words):
+            _unknown(message, "unknown_outcome", words)
+
+
+def _sent(message: Message, outcome: Sent) -> None:
+    written = {"platform_id": outcome.platform_id, "sent_at": database_now(), "cause_code": outcome.note_code, "cause": outcome.note}
+    try:
+        with transaction.atomic():
+            if message.settle(Status.SENT, **written):
+                return
+            # The lease ran out while the platform thought, and the sweep called it unknown. Now it is known.
+            message.refresh_from_db()
+            if message.status == Status.UNKNOWN:
+                message.settle(Status.SENT, **written)
+    except IntegrityError:
+        message.refresh_from_db()
+        _unknown(message, "platform_id_known", f"The platform answered with the id of another message, {outcome.platform_id}.")
+
+
+def _throttled(message: Message, after: float, words: str) -> None:
+    """The platform is the one who knows: the line waits as long as it asked. No attempt is lost."""
+    try:
+        gate.hold(message.creator, seconds=after)
+    except GateUnavailable as error:
+        log.warning("hold not kept in the bucket, the line keeps it", creator=message.creator_id, error=str(error))
+    message.back_to_queue(cause_code="throttled", cause=words[:300])
+    until = database_now() + timedelta(seconds=after)
+    Line.objects.hold(message.creator_id, until=until, cause=HoldCause.THROTTLED)
+
+
+def session_lost(creator: Creator, connection: Connection | None, words: str) -> None:
+    """Nothing goes out until a person reconnects; nothing fails meanwhile."""
+    if connection:
+        Connection.objects.filter(pk=connection.pk).update(state=Connection.State.SESSION_LOST)
+    creator.line.pause(reason=f"The connection to the account is lost: {words}"[:300], now=database_now())
+    log.warning("session lost, creator paused", creator=creator.pk)
+
+
+def _unreachable(message: Message, connection: Connection | None, words: str, token: Taken) -> None:
+    """Never left: the message waits, the token comes back, and the line waits 1, 2, 4, then 8 seconds between probes."""
+    failures = 1
+    if connection:
+        failures = connection.failures + 1
+        Connection.objects.filter(pk=connection.pk).update(failures=F("failures") + 1)
+    _refund(message, token)
+    message.back_to_queue(cause_code="unreachable", cause=words[:300])
+    wait = timedelta(seconds=min(2 ** (failures - 1), UNREACHABLE_HOLD_MAX_SECONDS))
+    Line.objects.hold(message.creator_id, until=database_now() + wait, cause=HoldCause.UNREACHABLE)
+
+
+def _refund(message: Message, token: Taken) -> None:
+    try:
+        gate.refund(message.creator, token)
+    except GateUnavailable as error:
+        log.warning("token lost", creator=message.creator_id, error=str(error))
+
+
+def _unknown(message: Message, code: str, words: str) -> None:
+    message.settle(
+        Status.UNKNOWN, cause_code=code, cause=words, reconcile_at=database_now() + RECONCILE_FIRST, reconciliations=0
+    )
+
+
+# --- The sweep: what nobody has been heard of
+
+
+def recall_strays() -> int:
+    """Settle messages whose lease ran out; the answer is how many."""
+    return sum(_recall(message) for message in Message.objects.lease_lost(database_now())[:500])
+
+
+def _recall(message: Message) -> bool:
+    ran_out = Q(lease_until__lt=database_now())
+    given_up = {"provided": ran_out, "lease": None, "lease_until": None}
+    if message.status == Status.SENDING:
+        words = "The worker stopped while the message was being sent."
+        moved = message.move(
+            Status.UNKNOWN, **given_up, cause_code="worker_lost", cause=words, reconcile_at=database_now(), reconciliations=0
+        )
+    elif message.lease is None:
+        moved = message.move(Status.QUEUED, **given_up)
+    elif message.attempts + 1 >= ATTEMPTS_MAX:
+        words = f"{ATTEMPTS_MAX} workers died over this message."
+        moved = message.move(
+            Status.FAILED, **given_up, attempts=message.attempts + 1, cause_code="poison", cause=words
+        )
+    else:
+        moved = message.move(Status.QUEUED, **given_up, attempts=message.attempts + 1)
+    if moved:
+        log.warning("lease ran out", message=str(message.public_id), creator=message.creator_id, now=message.status)
+    return moved
+
+
+def recompute_lines() -> None:
+    """Wake every line that has waiting messages and is not armed for them: the sweep forgives a lost wake."""
+    due = Message.objects.waiting().filter(waits_for_media=False, creator=OuterRef("creator"))
+    sleeping = Line.objects.filter(Exists(due)).filter(
+        Q(wake_at__isnull=True) | Q(wake_at__gt=due.order_by("due_at").values("due_at")[:1])
+    )
+    now = database_now()
+    for creator_id in sleeping.values_list("creator_id", flat=True):
+        Line.objects.wake(creator_id, at=now)

@@ -1,0 +1,154 @@
+"""One turn of the dispatch loop: hand over what is due, sweep now and then, say how long to sleep.
+
+Everything that is due waits in the database, so a turn that fails costs time and nothing else, and any number of loops
+may run.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+
+import structlog
+from django.conf import settings
+from django.db import DatabaseError, close_old_connections, connection
+
+from crm.clock import database_now
+from crm.models import Dispatch, Line
+from onlyfans import delivery, events, media, reconciling, tasks
+from onlyfans.gate import bucket
+from onlyfans.queue import Carrier, QueueUnavailable, figures, publish
+from ratelimit.bucket import GateUnavailable
+
+log = structlog.get_logger(__name__)
+
+#: New work is noticed within this many seconds.
+LOOK_AGAIN_SECONDS = 0.25
+HEARTBEAT_SECONDS = 2.0
+SAMPLE_SECONDS = 2.0
+QUEUE_BACKOFF_MAX_SECONDS = 5.0
+
+
+class DispatchLoop:
+    """Hands due rows over, to SQS or, without the rate limiter, to this very process."""
+
+    def __init__(self) -> None:
+        self._errands: list[Callable[[], int]] = [
+            partial(hand_over, _carrier(task))
+            for hand_over, task in (
+                (delivery.hand_over, tasks.deliver_message),
+                (media.hand_over, tasks.upload_media),
+                (reconciling.hand_over, tasks.reconcile_message),
+                (events.hand_over, tasks.read_event),
+            )
+        ]
+        self._next_sweep = self._next_heartbeat = 0.0
+        self._queue_failures = 0
+
+    def run(self, stop: threading.Event) -> None:
+        """Turn until ``stop`` is set."""
+        while not stop.is_set():
+            try:
+                pause = self.turn()
+            except DatabaseError as error:
+                log.error("the database did not answer", error=str(error))
+                connection.close_if_unusable_or_obsolete()
+                pause = 1.0
+            stop.wait(pause)
+
+    def turn(self) -> float:
+        """Do what is due; the answer is how many seconds nothing will be."""
+        close_old_connections()
+        self._keep_house()
+        try:
+            carried = sum(errand() for errand in self._errands)
+        except QueueUnavailable as error:
+            return self._queue_is_down(error)
+        if self._queue_failures:
+            log.info("SQS takes messages again")
+            self._queue_failures = 0
+            Dispatch.note(queue_trouble="")
+        return 0.0 if carried else _seconds_to_next_line()
+
+    def _keep_house(self) -> None:
+        monotonic = time.monotonic()
+        if monotonic >= self._next_heartbeat:
+            self._next_heartbeat = monotonic + HEARTBEAT_SECONDS
+            Dispatch.note(heartbeat_at=database_now())
+        if monotonic >= self._next_sweep:
+            self._next_sweep = monotonic + settings.SWEEP_SECONDS
+            delivery.recall_strays()
+            delivery.recompute_lines()
+
+    def _queue_is_down(self, error: QueueUnavailable) -> float:
+        self._queue_failures += 1
+        pause = min(2.0 ** (self._queue_failures - 1), QUEUE_BACKOFF_MAX_SECONDS)
+        Dispatch.note(queue_trouble=str(error)[:300])
+        log.warning("SQS does not take messages, they wait", error=str(error), next_try_seconds=pause)
+        return pause
+
+
+class Sampler(threading.Thread):
+    """Looks at the queue and at the gate every few seconds, beside the loop: a slow broker must not slow the sending."""
+
+    def __init__(self, stop: threading.Event) -> None:
+        super().__init__(name="sampler", daemon=True)
+        self._stop_event = stop
+
+    def run(self) -> None:
+        while not self._stop_event.is_set():
+            try:
+                sample()
+            except DatabaseError as error:
+                log.error("the sample was not written", error=str(error))
+                connection.close_if_unusable_or_obsolete()
+            self._stop_event.wait(SAMPLE_SECONDS)
+        connection.close()
+
+
+def sample() -> None:
+    """Write the queue's figures and the gate's health where pages and the API find them."""
+    changes: dict[str, object] = {}
+    try:
+        seen = figures()
+        changes |= {
+            "queue_depth": seen.depth,
+            "queue_in_flight": seen.in_flight,
+            "dlq_count": seen.dlq,
+            "queue_sampled_at": database_now(),
+            "queue_trouble": "",
+        }
+    except QueueUnavailable as error:
+        changes["queue_trouble"] = str(error)[:300]
+    try:
+        bucket().ping()
+        changes["gate_trouble"] = ""
+    except GateUnavailable as error:
+        changes["gate_trouble"] = f"Redis: {error}"[:300]
+    Dispatch.note(**changes)
+
+
+def begin(*, resume: bool) -> None:
+    """Start held after a long silence: a restored backup must not send yesterday's messages by itself."""
+    now = database_now()
+    row = Dispatch.current()
+    silent_since = row.heartbeat_at
+    if not resume and silent_since is not None and silent_since < now - Dispatch.SILENCE_HOLDS:
+        reason = f"Nothing was dispatched since {silent_since:%Y-%m-%d %H:%M} UTC. Check, then run manage.py resume_sending."
+        Dispatch.stop_sending(reason=reason, now=now)
+        log.warning("sending is held", reason=reason)
+
+
+def _carrier(task: tasks.AnyTask) -> Carrier:
+    """Into SQS; without the rate limiter the task's body runs here and now."""
+    if settings.RATE_LIMITER_ENABLED:
+        return partial(publish, task)
+    return lambda public_id: task.run(public_id=str(public_id))
+
+
+def _seconds_to_next_line() -> float:
+    due_at = Line.objects.next_due_at()
+    if due_at is None:
+        return LOOK_AGAIN_SECONDS
+    return min(max((due_at - database_now()) / timedelta(seconds=1), 0.0), LOOK_AGAIN_SECONDS)

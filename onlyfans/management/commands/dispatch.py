@@ -1,0 +1,35 @@
+"""The loop that hands due messages to SQS."""
+
+import signal
+import threading
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from onlyfans.dispatching import DispatchLoop, Sampler, begin
+
+
+class Command(BaseCommand):
+    help = "Hand due messages to SQS until SIGTERM. Any number may run; without the rate limiter it writes to the log."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--resume",
+            action="store_true",
+            help="Send after a long silence without asking. Only with DEBUG, where the platform is the simulator.",
+        )
+
+    def handle(self, *args: Any, resume: bool, **options: Any) -> None:
+        if resume and not settings.DEBUG:
+            raise CommandError("--resume is for DEBUG. Look at what is due, then run manage.py resume_sending.")
+        stop = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+        begin(resume=resume)
+        sampler = Sampler(stop)
+        if settings.RATE_LIMITER_ENABLED:
+            sampler.start()
+        DispatchLoop().run(stop)
+        if sampler.is_alive():
+            sampler.join(timeout=5)

@@ -1,0 +1,107 @@
+"""Amazon SQS as the courier uses it: hand an id over, and look at the queue's own figures. Never in a request."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from django.conf import settings
+from django.db.models import Model
+from kombu.exceptions import KombuError, OperationalError
+
+if TYPE_CHECKING:
+    from celery import Task
+    from mypy_boto3_sqs import SQSClient
+
+
+#: Gives a row's public id to whoever works on it. Raises QueueUnavailable.
+Carrier = Callable[[UUID], None]
+
+
+class QueueUnavailable(Exception):
+    """SQS did not take it. The words say why, for a person to read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """The queue's own numbers, as SQS gives them: approximate."""
+
+    depth: int
+    in_flight: int
+    dlq: int
+
+
+def publish(task: "Task[..., Any]", public_id: UUID) -> None:
+    """Put ``task`` for one row on the queue; takes a few seconds at most. Raises QueueUnavailable."""
+    if trouble := missing_settings():
+        raise QueueUnavailable(trouble)
+    try:
+        task.apply_async(kwargs={"public_id": str(public_id)}, retry=False)
+    except (OperationalError, KombuError, BotoCoreError, ClientError, OSError) as error:
+        raise QueueUnavailable(_words(error)) from error
+
+
+def carry_due(rows: Iterable[Model], *, due: str, until: Callable[[Any], datetime], carry: Carrier) -> int:
+    """Hand rows over that are due by their field ``due``; the answer is how many.
+
+    Each is claimed by moving that field on to ``until(row)``: compare-and-set, so of two dispatchers one gets it, and if
+    the worker is never heard of the row is simply due again. Raises QueueUnavailable with the row due as before.
+    """
+    carried = 0
+    for row in rows:
+        was_due, claim = getattr(row, due), until(row)
+        same_row = type(row)._default_manager.filter(pk=row.pk)
+        if not same_row.filter(**{due: was_due}).update(**{due: claim}):
+            continue
+        try:
+            carry(row.public_id)  # type: ignore[attr-defined]
+        except QueueUnavailable:
+            same_row.filter(**{due: claim}).update(**{due: was_due})
+            raise
+        carried += 1
+    return carried
+
+
+def figures() -> Figures:
+    """Ask SQS for its figures. Raises QueueUnavailable."""
+    if trouble := missing_settings():
+        raise QueueUnavailable(trouble)
+    try:
+        depth, in_flight = _counts(settings.SQS_RATE_LIMITER_QUEUE_URL)
+        dlq, _invisible = _counts(settings.SQS_RATE_LIMITER_DLQ_URL) if settings.SQS_RATE_LIMITER_DLQ_URL else (0, 0)
+    except (BotoCoreError, ClientError) as error:
+        raise QueueUnavailable(_words(error)) from error
+    return Figures(depth=depth, in_flight=in_flight, dlq=dlq)
+
+
+def missing_settings() -> str:
+    """A sentence naming what is not configured; empty when all is there."""
+    missing = [name for name in ("AWS_REGION", "SQS_RATE_LIMITER_QUEUE_URL") if not getattr(settings, name)]
+    return f"Not configured: {', '.join(missing)}." if missing else ""
+
+
+def _counts(url: str) -> tuple[int, int]:
+    reply = _client().get_queue_attributes(
+        QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    )
+    attributes = reply["Attributes"]
+    return int(attributes["ApproximateNumberOfMessages"]), int(attributes["ApproximateNumberOfMessagesNotVisible"])
+
+
+@cache
+def _client() -> "SQSClient":
+    return boto3.client(
+        "sqs",
+        region_name=settings.AWS_REGION,
+        endpoint_url=settings.AWS_ENDPOINT_URL or None,
+        config=Config(connect_timeout=2, read_timeout=3, retries={"total_max_attempts": 1}),
+    )
+
+
+def _words(error: Exception) -> str:
+    return f"SQS: {error}"[:300]

@@ -1,0 +1,30 @@
+"""The worker's doors. Each takes one id from SQS and makes one call; unknown keywords come from other versions of us."""
+
+from typing import Any
+from uuid import UUID
+
+from celery import Task, shared_task
+
+from onlyfans import delivery, events, media, reconciling
+
+AnyTask = Task[..., Any]
+
+
+@shared_task
+def deliver_message(*, public_id: str, **_newer: Any) -> None:
+    delivery.deliver(UUID(public_id))
+
+
+@shared_task
+def upload_media(*, public_id: str, **_newer: Any) -> None:
+    media.upload(UUID(public_id))
+
+
+@shared_task
+def reconcile_message(*, public_id: str, **_newer: Any) -> None:
+    reconciling.reconcile(UUID(public_id))
+
+
+@shared_task
+def read_event(*, public_id: str, **_newer: Any) -> None:
+    events.read(UUID(public_id))
