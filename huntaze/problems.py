@@ -33,10 +33,14 @@ class ProblemFormatter(ExceptionFormatter):
 
 class ProblemHandler(ExceptionHandler):
     def convert_known_exceptions(self, exc: Exception) -> Exception:
-        """A refusal by a verb of the ledger is a refusal of the request."""
-        if isinstance(exc, ValidationError):
-            return exceptions.ValidationError(detail=exc.message_dict if hasattr(exc, "error_dict") else exc.messages)
-        return super().convert_known_exceptions(exc)
+        """A refusal by a verb of the ledger is a refusal of the request, in the words of the view's ``input_shape``."""
+        if not isinstance(exc, ValidationError):
+            return super().convert_known_exceptions(exc)
+        if not hasattr(exc, "error_dict"):
+            return exceptions.ValidationError(exc.messages)
+        shape = getattr(self.context["view"], "input_shape", None)
+        names = {field.source or name: name for name, field in shape().get_fields().items()} if shape else {}
+        return exceptions.ValidationError({names.get(key, key): words for key, words in exc.message_dict.items()})
 
 
 def problem(status: int, *, detail: str, errors: list[dict[str, Any]] | None = None) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """The only place where the apps meet."""
 
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import include, path, re_path
 from django.views.generic import RedirectView
+from rest_framework_simplejwt import views as jwt
 
 handler400 = "huntaze.problems.bad_request"
 handler403 = "huntaze.problems.permission_denied"
@@ -13,6 +14,9 @@ urlpatterns = [
     path("", RedirectView.as_view(pattern_name="inbox"), name="home"),
     path("admin/", admin.site.urls),
     path("", include("crm.urls")),
+    re_path(r"^api/auth/token/?$", jwt.TokenObtainPairView.as_view(), name="api-token"),
+    re_path(r"^api/auth/refresh/?$", jwt.TokenRefreshView.as_view(), name="api-token-refresh"),
+    re_path(r"^api/auth/logout/?$", jwt.TokenBlacklistView.as_view(), name="api-logout"),
     path("api/", include("crm.api.urls")),
     path("api/", include("onlyfans.api.urls")),
 ]

@@ -1,0 +1,75 @@
+"""Conversations, messages and their media. What was said is a ledger: staff read it here, verbs write it."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Model
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
+
+from crm.forecast import forecast
+from crm.models import Attachment, Conversation, Message
+
+
+class ReadOnly:
+    """Nobody adds, changes or deletes by hand."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class AttachmentInline(ReadOnly, admin.TabularInline[Attachment, Message]):
+    model = Attachment
+    fields = ("position", "url", "provider_media_id", "attempts", "upload_at")
+
+
+@admin.register(Conversation)
+class ConversationAdmin(ReadOnly, admin.ModelAdmin[Conversation]):
+    list_display = ("fan", "creator", "last_text", "last_direction", "unread_count", "last_message_at")
+    list_filter = ("creator",)
+    list_select_related = ("fan", "creator")
+    search_fields = ("fan__name", "fan__handle", "=fan__platform_id")
+    ordering = ("-last_message_at", "-id")
+    show_full_result_count = False
+
+
+@admin.register(Message)
+class MessageAdmin(ReadOnly, admin.ModelAdmin[Message]):
+    list_display = ("created_at", "creator", "fan", "direction", "status", "priority", "price", "cause", "sent_at")
+    list_filter = ("status", "direction", "creator")
+    list_select_related = ("creator", "conversation__fan")
+    search_fields = ("=public_id", "=platform_id", "conversation__fan__name", "conversation__fan__handle")
+    ordering = ("-id",)
+    inlines = (AttachmentInline,)
+    readonly_fields = ("waits_for",)
+    show_full_result_count = False
+
+    @admin.display(description=_("fan"))
+    def fan(self, message: Message) -> str:
+        return message.conversation.fan.display_name
+
+    @admin.display(description=_("price"), ordering="price_cents")
+    def price(self, message: Message) -> str:
+        return f"${message.price_cents / 100:,.2f}" if message.price_cents else ""
+
+    @admin.display(description=_("when it goes, and why it waits"))
+    def waits_for(self, message: Message) -> str:
+        expected = forecast(message)
+        if expected is None:
+            return ""
+        return format_html("{} {}", expected.at.strftime("%Y-%m-%d %H:%M:%S UTC") if expected.at else "", expected.words)
+
+
+@admin.register(Attachment)
+class AttachmentAdmin(ReadOnly, admin.ModelAdmin[Model]):
+    list_display = ("message", "position", "url", "provider_media_id", "attempts", "upload_at")
+    list_select_related = ("message",)
+    search_fields = ("=message__public_id", "=provider_media_id")
+    show_full_result_count = False

@@ -1,0 +1,146 @@
+"""Conversations and their messages, for API clients."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.shortcuts import get_object_or_404
+from rest_framework import serializers, status
+from rest_framework.exceptions import PermissionDenied
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from crm.api.paging import NewestConversationFirst, NewestMessageFirst
+from crm.forecast import Forecast, forecasts
+from crm.models import Attachment, Conversation, Creator, Message
+
+
+class FanShape(serializers.Serializer[Any]):
+    id = serializers.UUIDField(source="public_id")
+    platformId = serializers.CharField(source="platform_id")
+    handle = serializers.CharField()
+    name = serializers.CharField()
+    valueCents = serializers.IntegerField(source="value_cents")
+    lastSeenAt = serializers.DateTimeField(source="last_seen_at")
+
+
+class ConversationShape(serializers.Serializer[Conversation]):
+    id = serializers.UUIDField(source="public_id")
+    creatorId = serializers.UUIDField(source="creator.public_id")
+    fan = FanShape()
+    lastMessageAt = serializers.DateTimeField(source="last_message_at")
+    lastText = serializers.CharField(source="last_text")
+    lastDirection = serializers.CharField(source="last_direction")
+    unreadCount = serializers.IntegerField(source="unread_count")
+    seq = serializers.IntegerField()
+
+
+class MessageShape(serializers.Serializer[Message]):
+    """A message as clients see it; ``estimatedSendTime`` and ``waiting`` are null once it does not wait any more."""
+
+    id = serializers.UUIDField(source="public_id")
+    direction = serializers.CharField()
+    status = serializers.CharField()
+    text = serializers.CharField()
+    priceCents = serializers.IntegerField(source="price_cents")
+    attachments = serializers.SlugRelatedField[Attachment](slug_field="url", many=True, read_only=True)
+    priority = serializers.IntegerField()
+    causeCode = serializers.CharField(source="cause_code")
+    cause = serializers.CharField()
+    sendAt = serializers.DateTimeField(source="send_at")
+    estimatedSendTime = serializers.SerializerMethodField()
+    waiting = serializers.SerializerMethodField()
+    createdAt = serializers.DateTimeField(source="created_at")
+    sentAt = serializers.DateTimeField(source="sent_at")
+    deliveredAt = serializers.DateTimeField(source="delivered_at")
+    readAt = serializers.DateTimeField(source="read_at")
+    platformId = serializers.CharField(source="platform_id")
+    seq = serializers.IntegerField()
+
+    def get_estimatedSendTime(self, message: Message) -> str | None:
+        forecast = self._forecast(message)
+        return serializers.DateTimeField().to_representation(forecast.at) if forecast and forecast.at else None
+
+    def get_waiting(self, message: Message) -> dict[str, str] | None:
+        forecast = self._forecast(message)
+        return {"code": forecast.reason, "words": forecast.words} if forecast else None
+
+    def _forecast(self, message: Message) -> Forecast | None:
+        known: dict[int, Forecast] = self.context["forecasts"]
+        return known.get(message.pk)
+
+
+class NewMessageShape(serializers.Serializer[Any]):
+    """What a client writes. The ledger checks the rules; ``source`` names the verb's argument."""
+
+    text = serializers.CharField(max_length=Message.TEXT_MAX, trim_whitespace=False)
+    priceCents = serializers.IntegerField(
+        source="price_cents", min_value=0, max_value=Message.PRICE_MAX_CENTS, default=0
+    )
+    attachments = serializers.ListField(
+        source="media_urls", child=serializers.CharField(max_length=Attachment.URL_MAX), default=list
+    )
+
+
+class ConversationList(APIView):
+    """GET: the user's conversations, newest first. Filters: ``unread=true``, ``creatorId``."""
+
+    def get(self, request: Request) -> Response:
+        conversations = Conversation.objects.for_user(request.user).select_related("fan", "creator").newest_first()
+        filters = ConversationFilters(data=request.query_params)
+        filters.is_valid(raise_exception=True)
+        conversations = filters.apply(conversations)
+        pages = NewestConversationFirst()
+        page = pages.paginate_queryset(conversations, request, view=self)
+        return pages.get_paginated_response(ConversationShape(page, many=True).data)
+
+
+class ConversationFilters(serializers.Serializer[Any]):
+    unread = serializers.BooleanField(required=False, allow_null=True, default=None)
+    creatorId = serializers.UUIDField(required=False, default=None)
+
+    def apply(self, conversations: QuerySet[Conversation]) -> QuerySet[Conversation]:
+        if (unread := self.validated_data["unread"]) is not None:
+            conversations = conversations.filter(**{"unread_count__gt" if unread else "unread_count": 0})
+        if creator_id := self.validated_data["creatorId"]:
+            conversations = conversations.filter(creator__public_id=creator_id)
+        return conversations
+
+
+class ConversationMessages(APIView):
+    """GET: the thread, newest first. POST: write into it."""
+
+    input_shape = NewMessageShape
+
+    def get(self, request: Request, conversation_id: str) -> Response:
+        conversation = _find(request, conversation_id)
+        pages = NewestMessageFirst()
+        page = pages.paginate_queryset(conversation.messages.prefetch_related("attachments"), request, view=self)
+        return pages.get_paginated_response(_shown(page or []))
+
+    def post(self, request: Request, conversation_id: str) -> Response:
+        conversation = _find(request, conversation_id)
+        if not Creator.objects.sendable_by(request.user).filter(pk=conversation.creator_id).exists():
+            raise PermissionDenied("Your role with this creator does not include writing.")
+        shape = NewMessageShape(data=request.data)
+        shape.is_valid(raise_exception=True)
+        message = conversation.queue(author=request.user, **shape.validated_data)
+        return Response(_shown([message])[0], status=status.HTTP_202_ACCEPTED)
+
+
+class ConversationRead(APIView):
+    """POST: nothing here is unread any more."""
+
+    def post(self, request: Request, conversation_id: str) -> Response:
+        _find(request, conversation_id).mark_read()
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+def _find(request: Request, conversation_id: str) -> Conversation:
+    mine = Conversation.objects.for_user(request.user).select_related("fan", "creator")
+    return get_object_or_404(mine, public_id=conversation_id)
+
+
+def _shown(messages: list[Message]) -> list[dict[str, Any]]:
+    shape = MessageShape(messages, many=True, context={"forecasts": forecasts(messages)})
+    return list(shape.data)

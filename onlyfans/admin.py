@@ -1,0 +1,73 @@
+"""Connections and what the platform told us."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from onlyfans.models import Connection, WebhookEvent
+
+
+class ConnectionForm(forms.ModelForm[Connection]):
+    """Secrets go in and never come out: an empty field keeps the stored one."""
+
+    new_api_key = forms.CharField(
+        label=_("API key"), required=False, widget=forms.PasswordInput, help_text=_("Empty keeps the stored one.")
+    )
+    new_webhook_secret = forms.CharField(
+        label=_("Webhook secret"), required=False, widget=forms.PasswordInput, help_text=_("Empty keeps the stored one.")
+    )
+
+    class Meta:
+        model = Connection
+        fields = ("creator", "provider", "account_id", "state")
+
+    def save(self, commit: bool = True) -> Connection:
+        if secret := self.cleaned_data["new_api_key"]:
+            self.instance.api_key = secret
+        if secret := self.cleaned_data["new_webhook_secret"]:
+            self.instance.webhook_secret = secret
+        return super().save(commit)
+
+
+@admin.register(Connection)
+class ConnectionAdmin(admin.ModelAdmin[Connection]):
+    form = ConnectionForm
+    list_display = ("creator", "provider", "account_id", "state", "has_api_key", "has_webhook_secret", "failures")
+    list_filter = ("provider", "state")
+    list_select_related = ("creator",)
+    search_fields = ("creator__name", "account_id")
+    autocomplete_fields = ("creator",)
+    readonly_fields = ("public_id", "webhook_address", "failures", "created_at")
+
+    @admin.display(boolean=True, description=_("API key"))
+    def has_api_key(self, connection: Connection) -> bool:
+        return bool(connection.sealed_api_key)
+
+    @admin.display(boolean=True, description=_("webhook secret"))
+    def has_webhook_secret(self, connection: Connection) -> bool:
+        return bool(connection.sealed_webhook_secret)
+
+    @admin.display(description=_("webhook address"))
+    def webhook_address(self, connection: Connection) -> str:
+        return f"/api/onlyfans/webhooks/{connection.public_id}"
+
+
+@admin.register(WebhookEvent)
+class WebhookEventAdmin(admin.ModelAdmin[WebhookEvent]):
+    """What came in, as it came in: nobody edits it. The payload holds fans' words, so the list shows none of it."""
+
+    list_display = ("received_at", "kind", "connection", "read_at", "attempts", "trouble")
+    list_filter = ("kind",)
+    list_select_related = ("connection__creator",)
+    search_fields = ("=event_key", "kind")
+    ordering = ("-id",)
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False

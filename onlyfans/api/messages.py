@@ -1,0 +1,137 @@
+"""Send a message to a fan, and see what became of it."""
+
+import uuid
+from typing import Any
+
+from django.db import transaction
+from django.shortcuts import get_object_or_404
+from rest_framework import exceptions, serializers, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from crm.forecast import forecast
+from crm.models import Attachment, Conversation, Creator, Fan, Message
+
+#: ``messages/send`` goes after what people write in the inbox and before campaigns (design, section 3, Order).
+DEFAULT_PRIORITY = 5
+IDEMPOTENCY_KEY_MAX = 255
+
+_iso = serializers.DateTimeField().to_representation
+
+
+class SendShape(serializers.Serializer[Any]):
+    """What a client writes. The ledger checks the rules; ``source`` names the verb's argument."""
+
+    recipientId = serializers.CharField(source="recipient", max_length=64)
+    creatorId = serializers.UUIDField(source="creator", required=False, default=None)
+    content = serializers.CharField(source="text", max_length=Message.TEXT_MAX, trim_whitespace=False)
+    mediaUrls = serializers.ListField(
+        source="media_urls", child=serializers.CharField(max_length=Attachment.URL_MAX), default=list
+    )
+    priceCents = serializers.IntegerField(
+        source="price_cents", min_value=0, max_value=Message.PRICE_MAX_CENTS, default=0
+    )
+    priority = serializers.IntegerField(
+        min_value=Message.PRIORITY_MIN, max_value=Message.PRIORITY_MAX, default=DEFAULT_PRIORITY
+    )
+    scheduledAt = serializers.DateTimeField(source="send_at", required=False, allow_null=True, default=None)
+
+
+class KeyReused(exceptions.APIException):
+    status_code = status.HTTP_422_UNPROCESSABLE_ENTITY
+    default_detail = "This Idempotency-Key was used for another message."
+    default_code = "idempotency_key_reused"
+
+
+class SendMessage(APIView):
+    """POST: queue a message to a fan; it goes out at the creator's pace."""
+
+    input_shape = SendShape
+
+    def post(self, request: Request) -> Response:
+        shape = SendShape(data=request.data)
+        shape.is_valid(raise_exception=True)
+        wanted = shape.validated_data
+        fan = _recipient(request, wanted.pop("recipient"), wanted.pop("creator"))
+        key = _client_key(request)
+        with transaction.atomic():
+            conversation = Conversation.objects.with_fan(fan)
+            message = conversation.queue(author=request.user, client_key=key, **wanted)
+        if (message.text, message.price_cents) != (wanted["text"], wanted["price_cents"]):
+            raise KeyReused
+        expected = forecast(message)
+        return Response(
+            {
+                "messageId": message.public_id,
+                "status": message.status,
+                "queuedAt": _iso(message.created_at),
+                "estimatedSendTime": _iso(expected.at) if expected and expected.at else None,
+            },
+            status=status.HTTP_202_ACCEPTED,
+        )
+
+
+class MessageDetail(APIView):
+    """GET: the state of one message, its cause, and when it will go and why it waits."""
+
+    def get(self, request: Request, message_id: str) -> Response:
+        message = get_object_or_404(
+            Message.objects.for_user(request.user).select_related("conversation__fan"), public_id=message_id
+        )
+        expected = forecast(message)
+        return Response(
+            {
+                "messageId": message.public_id,
+                "conversationId": message.conversation.public_id,
+                "recipientId": message.conversation.fan.platform_id,
+                "status": message.status,
+                "causeCode": message.cause_code,
+                "cause": message.cause,
+                "queuedAt": _iso(message.created_at),
+                "scheduledAt": _iso(message.send_at),
+                "estimatedSendTime": _iso(expected.at) if expected and expected.at else None,
+                "waiting": {"code": expected.reason, "words": expected.words} if expected else None,
+                "sentAt": _iso(message.sent_at) if message.sent_at else None,
+                "platformId": message.platform_id,
+                "handOvers": message.hand_overs,
+                "attempts": message.attempts,
+            }
+        )
+
+
+def _recipient(request: Request, recipient: str, creator_id: uuid.UUID | None) -> Fan:
+    """The fan by platform id or by our UUID, among the creators in whose name the user may write."""
+    fans = Fan.objects.for_user(request.user).select_related("creator")
+    if creator_id:
+        fans = fans.filter(creator__public_id=creator_id)
+    found = list(fans.filter(platform_id=recipient)[:2])
+    if not found and (public_id := _as_uuid(recipient)):
+        found = list(fans.filter(public_id=public_id))
+    if not found:
+        raise exceptions.NotFound({"recipientId": "No fan of yours has this id."})
+    if len(found) > 1:
+        raise exceptions.ValidationError(
+            {"creatorId": "Several of your creators have a fan with this id: say which creator writes."}
+        )
+    fan = found[0]
+    if not Creator.objects.sendable_by(request.user).filter(pk=fan.creator_id).exists():
+        raise exceptions.PermissionDenied("Your role with this creator does not include writing.")
+    return fan
+
+
+def _client_key(request: Request) -> uuid.UUID | None:
+    """The client's Idempotency-Key as the ledger's own kind of key; one user's keys never meet another's."""
+    key = request.headers.get("Idempotency-Key", "")
+    if len(key) > IDEMPOTENCY_KEY_MAX:
+        raise exceptions.ValidationError(
+            {"Idempotency-Key": f"At most {IDEMPOTENCY_KEY_MAX} characters."}
+        )
+    return uuid.uuid5(uuid.NAMESPACE_URL, f"{request.user.pk}:{key}") if key else None
+
+
+def _as_uuid(text: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None

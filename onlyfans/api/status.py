@@ -1,0 +1,92 @@
+"""The queue's own figures and each creator's line, from what dispatch last saw: no request asks SQS."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Count, Max, Q
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from crm.clock import database_now
+from crm.models import Creator, Dispatch, Message
+from crm.models.messages import FOR_A_PERSON, IN_FLIGHT, ON_THE_PLATFORM, Status
+from crm.pace import steady_interval
+
+METRICS_PERIOD = timedelta(hours=24)
+
+
+class QueueStatus(APIView):
+    """GET: how the queue is, and when each of the user's creators sends next."""
+
+    def get(self, request: Request) -> Response:
+        now = database_now()
+        seen = Dispatch.current()
+        creators = Creator.objects.for_user(request.user).select_related("line")
+        mine = Message.objects.for_user(request.user)
+        known = not seen.queue_trouble
+        return Response(
+            {
+                "queueDepth": seen.queue_depth if known else None,
+                "messagesInFlight": seen.queue_in_flight if known else None,
+                "dlqCount": seen.dlq_count if known else None,
+                "sampledAt": _iso(seen.queue_sampled_at),
+                "lastProcessedAt": _iso(mine.aggregate(at=Max("sent_at"))["at"]),
+                "troubles": _troubles(seen, now),
+                "metrics": _metrics(mine, now),
+                "creators": [_creator(creator, waiting) for creator, waiting in _with_waiting(creators)],
+            }
+        )
+
+
+def _troubles(seen: Dispatch, now: datetime) -> list[dict[str, str]]:
+    """What keeps everybody's messages waiting, in words."""
+    found = {
+        "stopped": seen.stopped_reason if seen.stopped_at else "",
+        "dispatch": "The dispatch loop is not running." if seen.is_silent(now) else "",
+        "sqs": seen.queue_trouble,
+        "rateLimiter": seen.gate_trouble,
+    }
+    return [{"component": component, "words": words} for component, words in found.items() if words]
+
+
+def _metrics(mine: Any, now: datetime) -> dict[str, int]:
+    """Counts of rows: what waits now, and what became of the messages of the last 24 hours."""
+    since = Q(created_at__gte=now - METRICS_PERIOD)
+    counts: dict[str, int] = mine.aggregate(
+        queued=Count("pk", filter=Q(status=Status.QUEUED)),
+        inFlight=Count("pk", filter=Q(status__in=IN_FLIGHT)),
+        processed24h=Count("pk", filter=since & Q(status__in=ON_THE_PLATFORM)),
+        failed24h=Count("pk", filter=since & Q(status__in=FOR_A_PERSON)),
+    )
+    return counts
+
+
+def _with_waiting(creators: Any) -> list[tuple[Creator, int]]:
+    counts = dict(
+        Message.objects.waiting()
+        .filter(creator__in=creators)
+        .values_list("creator")
+        .annotate(waiting=Count("pk"))
+        .order_by()
+    )
+    return [(creator, counts.get(creator.pk, 0)) for creator in creators]
+
+
+def _creator(creator: Creator, waiting: int) -> dict[str, Any]:
+    line = getattr(creator, "line", None)
+    return {
+        "id": creator.public_id,
+        "name": creator.name,
+        "waiting": waiting,
+        "nextSendAt": _iso(max(filter(None, (line.wake_at, line.hold_until)), default=None)) if line and waiting else None,
+        "waitsFor": line.hold_cause if line and waiting else "",
+        "secondsBetweenMessages": round(steady_interval(creator.allowances), 3),
+        "paused": bool(line and line.paused_at),
+        "pausedReason": line.paused_reason if line else "",
+    }
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return serializers.DateTimeField().to_representation(moment) if moment else None
