@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from onlyfans.models import Connection, WebhookEvent
 
 
-class ConnectionForm(forms.ModelForm[Connection]):
+class ConnectionForm(forms.ModelForm):
     """Secrets go in and never come out: an empty field keeps the stored one."""
 
     new_api_key = forms.CharField(
@@ -33,7 +33,7 @@ class ConnectionForm(forms.ModelForm[Connection]):
 
 
 @admin.register(Connection)
-class ConnectionAdmin(admin.ModelAdmin[Connection]):
+class ConnectionAdmin(admin.ModelAdmin):
     form = ConnectionForm
     list_display = ("creator", "provider", "account_id", "state", "has_api_key", "has_webhook_secret", "failures")
     list_filter = ("provider", "state")
@@ -56,7 +56,7 @@ class ConnectionAdmin(admin.ModelAdmin[Connection]):
 
 
 @admin.register(WebhookEvent)
-class WebhookEventAdmin(admin.ModelAdmin[WebhookEvent]):
+class WebhookEventAdmin(admin.ModelAdmin):
     """What came in, as it came in: nobody edits it. The payload holds fans' words, so the list shows none of it."""
 
     list_display = ("received_at", "kind", "connection", "read_at", "attempts", "trouble")

@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Model
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
@@ -25,13 +24,13 @@ class ReadOnly:
         return False
 
 
-class AttachmentInline(ReadOnly, admin.TabularInline[Attachment, Message]):
+class AttachmentInline(ReadOnly, admin.TabularInline):
     model = Attachment
     fields = ("position", "url", "provider_media_id", "attempts", "upload_at")
 
 
 @admin.register(Conversation)
-class ConversationAdmin(ReadOnly, admin.ModelAdmin[Conversation]):
+class ConversationAdmin(ReadOnly, admin.ModelAdmin):
     list_display = ("fan", "creator", "last_text", "last_direction", "unread_count", "last_message_at")
     list_filter = ("creator",)
     list_select_related = ("fan", "creator")
@@ -41,7 +40,7 @@ class ConversationAdmin(ReadOnly, admin.ModelAdmin[Conversation]):
 
 
 @admin.register(Message)
-class MessageAdmin(ReadOnly, admin.ModelAdmin[Message]):
+class MessageAdmin(ReadOnly, admin.ModelAdmin):
     list_display = ("created_at", "creator", "fan", "direction", "status", "priority", "price", "cause", "sent_at")
     list_filter = ("status", "direction", "creator")
     list_select_related = ("creator", "conversation__fan")
@@ -68,7 +67,7 @@ class MessageAdmin(ReadOnly, admin.ModelAdmin[Message]):
 
 
 @admin.register(Attachment)
-class AttachmentAdmin(ReadOnly, admin.ModelAdmin[Model]):
+class AttachmentAdmin(ReadOnly, admin.ModelAdmin):
     list_display = ("message", "position", "url", "provider_media_id", "attempts", "upload_at")
     list_select_related = ("message",)
     search_fields = ("=message__public_id", "=provider_media_id")

@@ -12,7 +12,7 @@ from crm.models.messages import Status
 
 
 @admin.register(Line)
-class LineAdmin(ReadOnly, admin.ModelAdmin[Line]):
+class LineAdmin(ReadOnly, admin.ModelAdmin):
     list_display = ("creator", "waiting", "wake_at", "hold_until", "hold_cause", "paused_at", "paused_reason", "seq")
     list_filter = ("hold_cause",)
     list_select_related = ("creator",)
@@ -30,7 +30,7 @@ class LineAdmin(ReadOnly, admin.ModelAdmin[Line]):
 
 
 @admin.register(Dispatch)
-class DispatchAdmin(ReadOnly, admin.ModelAdmin[Dispatch]):
+class DispatchAdmin(ReadOnly, admin.ModelAdmin):
     list_display = (
         "__str__",
         "heartbeat_at",

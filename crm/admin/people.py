@@ -13,7 +13,7 @@ from crm.models import Creator, Fan, Line, Membership, User
 from crm.pace import steady_interval
 
 
-class MembershipInline(admin.TabularInline[Membership, Creator]):
+class MembershipInline(admin.TabularInline):
     model = Membership
     autocomplete_fields = ("user",)
     extra = 0
@@ -26,7 +26,7 @@ class HuntazeUserAdmin(UserAdmin):
 
 
 @admin.register(Creator)
-class CreatorAdmin(admin.ModelAdmin[Creator]):
+class CreatorAdmin(admin.ModelAdmin):
     list_display = ("name", "handle", "platform", "pace_in_words", "paused")
     list_filter = ("platform",)
     search_fields = ("name", "handle")
@@ -60,7 +60,7 @@ class CreatorAdmin(admin.ModelAdmin[Creator]):
 
 
 @admin.register(Membership)
-class MembershipAdmin(admin.ModelAdmin[Membership]):
+class MembershipAdmin(admin.ModelAdmin):
     list_display = ("user", "creator", "role", "created_at")
     list_filter = ("role",)
     list_select_related = ("user", "creator")
@@ -69,7 +69,7 @@ class MembershipAdmin(admin.ModelAdmin[Membership]):
 
 
 @admin.register(Fan)
-class FanAdmin(admin.ModelAdmin[Fan]):
+class FanAdmin(admin.ModelAdmin):
     list_display = ("display_name", "handle", "platform_id", "creator", "spent", "last_seen_at")
     list_filter = ("platform", "creator")
     list_select_related = ("creator",)
