@@ -1,0 +1,176 @@
+from datetime import timedelta
+
+import pytest
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+
+from crm.clock import database_now
+from crm.models import MOVES, IllegalMove, Line, Message
+from crm.models.messages import Status
+from crm.tests.factories import make_conversation, make_creator, make_message
+
+pytestmark = pytest.mark.django_db
+
+
+def front_of(message: Message) -> list[Message]:
+    return list(Message.objects.front(message.creator_id, database_now()))
+
+
+class TestMove:
+    def test_moves_from_the_known_status_and_stamps_the_change(self) -> None:
+        message = make_message()
+        before = message.seq
+
+        assert message.hand_over(until=database_now() + timedelta(seconds=30))
+
+        stored = Message.objects.get(pk=message.pk)
+        assert stored.status == message.status == Status.HANDED_OVER
+        assert stored.seq == before + 1
+        assert stored.hand_overs == 1
+
+    def test_whoever_comes_second_changes_nothing(self) -> None:
+        message = make_message()
+        second = Message.objects.get(pk=message.pk)
+        message.hand_over(until=database_now() + timedelta(seconds=30))
+        seq = Line.objects.get(creator_id=message.creator_id).seq
+
+        assert not second.hand_over(until=database_now() + timedelta(seconds=30))
+
+        assert second.status == Status.QUEUED
+        assert Message.objects.get(pk=message.pk).hand_overs == 1
+        assert Line.objects.get(creator_id=message.creator_id).seq == seq
+
+    def test_a_worker_that_lost_its_lease_writes_no_outcome(self) -> None:
+        message = make_message(status=Status.SENDING)
+        late = Message.objects.get(pk=message.pk)
+        message.settle(Status.UNKNOWN)
+
+        assert not late.settle(Status.SENT, platform_id="9", sent_at=database_now())
+
+        assert Message.objects.get(pk=message.pk).status == Status.UNKNOWN
+
+    def test_provided_conditions_hold_at_that_very_moment(self) -> None:
+        message = make_message(status=Status.HANDED_OVER)
+
+        assert not message.move(Status.SENDING, provided=Q(lease_until__lt=database_now()))
+
+        assert message.status == Status.HANDED_OVER
+
+    @pytest.mark.parametrize("status", list(Status))
+    def test_refuses_every_move_that_is_not_in_the_table(self, status: Status) -> None:
+        message = make_message(status=status)
+
+        for target in set(Status) - MOVES.get(status, frozenset()):
+            with pytest.raises(IllegalMove):
+                message.move(target)
+
+    def test_wakes_the_line_when_the_message_waits_again(self) -> None:
+        message = make_message(status=Status.HANDED_OVER)
+        Line.objects.update(wake_at=None)
+
+        message.back_to_queue()
+
+        assert Line.objects.get(creator_id=message.creator_id).wake_at == message.due_at
+
+    def test_wakes_the_line_when_the_conversation_is_free_again(self) -> None:
+        message = make_message(status=Status.SENDING)
+        Line.objects.update(wake_at=None)
+
+        message.settle(Status.SENT, platform_id="1", sent_at=database_now())
+
+        assert Line.objects.get(creator_id=message.creator_id).wake_at is not None
+
+
+class TestTakeLease:
+    def test_gives_the_message_to_one_worker_only(self) -> None:
+        message = make_message(status=Status.HANDED_OVER, lease=None)
+        copy = Message.objects.get(pk=message.pk)
+        until = database_now() + timedelta(seconds=30)
+
+        assert message.take_lease(until=until)
+        assert not copy.take_lease(until=until)
+
+    def test_finds_nothing_to_lease_in_a_message_that_was_sent(self) -> None:
+        assert not make_message(status=Status.SENT).take_lease(until=database_now())
+
+
+class TestFront:
+    def test_sorts_by_priority_then_time(self) -> None:
+        creator = make_creator()
+        now = database_now()
+        low = make_message(make_conversation(creator), priority=1, send_at=now - timedelta(minutes=9))
+        late = make_message(make_conversation(creator), priority=10, send_at=now - timedelta(minutes=1))
+        early = make_message(make_conversation(creator), priority=10, send_at=now - timedelta(minutes=2))
+
+        assert front_of(low) == [early, late, low]
+
+    def test_leaves_out_what_is_not_due_or_waits_for_its_media(self) -> None:
+        creator = make_creator()
+        make_message(make_conversation(creator), send_at=database_now() + timedelta(minutes=1))
+        waiting = make_message(make_conversation(creator), waits_for_media=True)
+
+        assert front_of(waiting) == []
+
+    @pytest.mark.parametrize("status", [Status.HANDED_OVER, Status.SENDING])
+    def test_a_message_in_flight_holds_the_rest_of_its_conversation(self, status: Status) -> None:
+        conversation = make_conversation()
+        make_message(conversation, status=status)
+        waiting = make_message(conversation)
+        elsewhere = make_message(make_conversation(conversation.creator))
+
+        assert front_of(waiting) == [elsewhere]
+
+    def test_a_message_that_is_retried_later_holds_the_later_ones(self) -> None:
+        conversation = make_conversation()
+        now = database_now()
+        make_message(conversation, send_at=now - timedelta(minutes=2), due_at=now + timedelta(seconds=30))
+        later = make_message(conversation, send_at=now - timedelta(minutes=1))
+
+        assert front_of(later) == []
+
+    def test_a_message_scheduled_for_later_holds_nothing_before_it(self) -> None:
+        conversation = make_conversation()
+        make_message(conversation, send_at=database_now() + timedelta(hours=1))
+        now_message = make_message(conversation)
+
+        assert front_of(now_message) == [now_message]
+
+    def test_an_unknown_outcome_holds_its_conversation_for_fifteen_minutes(self) -> None:
+        conversation = make_conversation()
+        unknown = make_message(conversation, status=Status.UNKNOWN, sending_at=database_now())
+        waiting = make_message(conversation)
+        assert front_of(waiting) == []
+
+        Message.objects.filter(pk=unknown.pk).update(sending_at=database_now() - timedelta(minutes=16))
+
+        assert front_of(waiting) == [waiting]
+
+    def test_never_shows_another_creators_messages(self) -> None:
+        mine, _other = make_message(), make_message()
+
+        assert front_of(mine) == [mine]
+
+
+class TestConstraints:
+    @pytest.mark.parametrize(
+        "impossible",
+        [
+            {"price_cents": 299},
+            {"price_cents": 20_001},
+            {"priority": 0},
+            {"priority": 11},
+            {"status": Status.RECEIVED, "direction": "out"},
+            {"status": Status.SENDING, "lease_until": None},
+            {"status": Status.SENT, "sent_at": None},
+        ],
+    )
+    def test_the_database_refuses_what_can_never_be(self, impossible: dict) -> None:
+        with pytest.raises(IntegrityError), transaction.atomic():
+            make_message(**impossible)
+
+    def test_one_platform_id_is_one_row_of_a_creator(self) -> None:
+        conversation = make_conversation()
+        make_message(conversation, status=Status.SENT, platform_id="42")
+
+        with pytest.raises(IntegrityError), transaction.atomic():
+            make_message(conversation, status=Status.SENT, platform_id="42")
