@@ -5,6 +5,8 @@ from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 from rest_framework_simplejwt import views as jwt
 
+from huntaze import health
+
 handler400 = "huntaze.problems.bad_request"
 handler403 = "huntaze.problems.permission_denied"
 handler404 = "huntaze.problems.page_not_found"
@@ -12,6 +14,8 @@ handler500 = "huntaze.problems.server_error"
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="inbox"), name="home"),
+    path("livez", health.livez, name="livez"),
+    path("readyz", health.readyz, name="readyz"),
     path("admin/", admin.site.urls),
     path("", include("crm.urls")),
     re_path(r"^api/auth/token/?$", jwt.TokenObtainPairView.as_view(), name="api-token"),

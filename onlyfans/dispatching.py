@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from django.conf import settings
@@ -20,6 +21,9 @@ from onlyfans import delivery, events, media, reconciling, tasks
 from onlyfans.gate import bucket
 from onlyfans.queue import Carrier, QueueUnavailable, figures, publish
 from ratelimit.bucket import GateUnavailable
+
+if TYPE_CHECKING:
+    from celery import Task
 
 log = structlog.get_logger(__name__)
 
@@ -140,7 +144,7 @@ def begin(*, resume: bool) -> None:
         log.warning("sending is held", reason=reason)
 
 
-def _carrier(task: tasks.AnyTask) -> Carrier:
+def _carrier(task: "Task[..., Any]") -> Carrier:
     """Into SQS; without the rate limiter the task's body runs here and now."""
     if settings.RATE_LIMITER_ENABLED:
         return partial(publish, task)

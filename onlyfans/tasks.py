@@ -1,14 +1,11 @@
-"""The worker's doors. Each takes one id from SQS and makes one call; unknown keywords come from other versions of us."""
+"""The worker's doors: each takes one id from SQS and makes one call. Unknown keywords come from newer versions."""
 
 from typing import Any
 from uuid import UUID
 
-from celery import Task, shared_task
+from celery import shared_task
 
 from onlyfans import delivery, events, media, reconciling
-
-AnyTask = Task[..., Any]
-
 
 @shared_task
 def deliver_message(*, public_id: str, **_newer: Any) -> None:
