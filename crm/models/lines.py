@@ -52,7 +52,7 @@ class LineQuerySet(models.QuerySet["Line"]):
         """When the earliest line must be looked at; None while nothing waits."""
         row = (
             self.filter(wake_at__isnull=False, paused_at__isnull=True)
-            .annotate(at=models.Case(models.When(hold_until__gt=F("wake_at"), then="hold_until"), default="wake_at"))
+            .annotate(at=models.Case(models.When(hold_until__gt=F("wake_at"), then=F("hold_until")), default=F("wake_at")))
             .aggregate(at=models.Min("at"))
         )
         at: datetime | None = row["at"]
