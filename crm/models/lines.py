@@ -50,12 +50,9 @@ class LineQuerySet(models.QuerySet["Line"]):
 
     def next_due_at(self) -> datetime | None:
         """When the earliest line must be looked at; None while nothing waits."""
-        row = (
-            self.filter(wake_at__isnull=False, paused_at__isnull=True)
-            .annotate(at=models.Case(models.When(hold_until__gt=F("wake_at"), then=F("hold_until")), default=F("wake_at")))
-            .aggregate(at=models.Min("at"))
-        )
-        at: datetime | None = row["at"]
+        later_of_both = models.Case(models.When(hold_until__gt=F("wake_at"), then=F("hold_until")), default=F("wake_at"))
+        awake = self.filter(wake_at__isnull=False, paused_at__isnull=True)
+        at: datetime | None = awake.aggregate(at=models.Min(later_of_both))["at"]
         return at
 
     def _bump(self, creator_id: int, **changes: object) -> int:
