@@ -1,5 +1,30 @@
 """The pages, grouped by topic."""
 
-from django.urls import URLPattern, URLResolver
+from collections.abc import Callable
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from django.contrib.auth.views import LoginView, LogoutView
+from django.http.response import HttpResponseBase
+from django.urls import URLPattern, URLResolver, path
+
+from crm.views import conversations
+
+
+def page(address: str, view: Callable[..., HttpResponseBase], name: str) -> list[URLPattern]:
+    """A page people may type by hand: with a slash at its end it answers, too, and is not redirected."""
+    return [path(f"{address}/", view), path(address, view, name=name)]
+
+
+sign_in = [
+    *page("login", LoginView.as_view(redirect_authenticated_user=True), name="login"),
+    path("logout", LogoutView.as_view(), name="logout"),
+]
+
+inbox = [
+    *page("messages/onlyfans", conversations.inbox, name="inbox"),
+    path("messages/onlyfans/conversations", conversations.conversations, name="conversation_list"),
+    *page("messages/onlyfans/<uuid:public_id>", conversations.conversation, name="conversation"),
+    path("messages/onlyfans/<uuid:public_id>/messages", conversations.messages, name="messages"),
+    path("messages/onlyfans/<uuid:public_id>/read", conversations.mark_read, name="mark_read"),
+]
+
+urlpatterns: list[URLPattern | URLResolver] = [*sign_in, *inbox]

@@ -28,7 +28,9 @@ def make_creator(
     return creator
 
 
-def make_membership(user: User, creator: Creator, *, role: Membership.Role = Membership.Role.OWNER) -> Membership:
+def make_membership(
+    user: User, creator: Creator, *, role: Membership.Role = Membership.Role.OWNER
+) -> Membership:
     return Membership.objects.create(user=user, creator=creator, role=role)
 
 
@@ -38,7 +40,9 @@ def make_fan(creator: Creator | None = None, **values: Any) -> Fan:
     return Fan.objects.create(creator=creator or make_creator(), **(defaults | values))
 
 
-def make_conversation(creator: Creator | None = None, *, fan: Fan | None = None, **values: Any) -> Conversation:
+def make_conversation(
+    creator: Creator | None = None, *, fan: Fan | None = None, **values: Any
+) -> Conversation:
     fan = fan or make_fan(creator)
     return Conversation.objects.create(creator=fan.creator, fan=fan, **values)
 

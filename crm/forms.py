@@ -1,0 +1,122 @@
+"""What people type into pages. Limits come from the models; a form ends in the verb the API ends in."""
+
+import re
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import uuid4
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from crm.models import Conversation, Message, User
+
+
+class TextField(forms.CharField):
+    """Text whose line breaks count as one character, as they do on the page; browsers post them as two."""
+
+    widget = forms.Textarea
+
+    def to_python(self, value: Any) -> str:
+        return str(super().to_python(value)).replace("\r\n", "\n")
+
+
+class DollarsField(forms.CharField):
+    """Dollars as people write them (12, $12.50, 12,50), as whole cents."""
+
+    WRITTEN = re.compile(r"\$? ?(?P<amount>\d{1,6}(\.\d{1,2})?)", re.ASCII)
+
+    def clean(self, value: Any) -> int:
+        written = super().clean(value).replace(",", ".")
+        if not written:
+            return 0
+        match = self.WRITTEN.fullmatch(written)
+        if match is None:
+            raise ValidationError(_("Write the price in dollars, such as 12 or 12.50."), code="invalid")
+        return int(Decimal(match["amount"]) * 100)
+
+
+class LinesField(TextField):
+    """One value a line; empty lines are nothing."""
+
+    def clean(self, value: Any) -> list[str]:
+        return [line.strip() for line in super().clean(value).splitlines() if line.strip()]
+
+
+class ReplyForm(forms.Form):
+    """The composer. A schedule is read in the current time zone, so the creator's must be active."""
+
+    #: Where the verb's words about a field are shown; all others stand above the form.
+    SHOWN_AT = {"text": "text", "price_cents": "price", "media_urls": "media_urls", "send_at": "send_at"}
+
+    client_key = forms.UUIDField(required=False, initial=uuid4, widget=forms.HiddenInput)
+    text = TextField(
+        label=_("Message"),
+        max_length=Message.TEXT_MAX,
+        strip=False,
+        error_messages={"required": _("Write something: the message is empty.")},
+        widget=forms.Textarea(attrs={"rows": 2, "data-limit": Message.TEXT_MAX}),
+    )
+    price = DollarsField(
+        label=_("Price in dollars"), required=False, widget=forms.TextInput(attrs={"inputmode": "decimal"})
+    )
+    media_urls = LinesField(
+        label=_("Media addresses, one a line"), required=False, widget=forms.Textarea(attrs={"rows": 2})
+    )
+    send_at = forms.DateTimeField(
+        label=_("Send at"),
+        required=False,
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, label_suffix="", **kwargs)
+        # With it the browser would cut a long paste without a word; the page counts, the server refuses.
+        del self.fields["text"].widget.attrs["maxlength"]
+
+    def clean_send_at(self) -> datetime | None:
+        chosen: datetime | None = self.cleaned_data["send_at"]
+        if chosen and chosen < timezone.now() - timedelta(minutes=1):
+            raise ValidationError(
+                _("This time has passed. Choose a later one, or leave it empty to send now.")
+            )
+        return chosen
+
+    def send(self, conversation: Conversation, *, author: User) -> Message | None:
+        """The message as it waits now; None when something must be changed first: the errors say what."""
+        if not self.is_valid():
+            return None
+        typed = self.cleaned_data
+        try:
+            message = conversation.queue(
+                text=typed["text"],
+                author=author,
+                price_cents=typed["price"],
+                media_urls=typed["media_urls"],
+                send_at=typed["send_at"],
+                client_key=typed["client_key"],
+            )
+        except ValidationError as refusal:
+            for name, errors in refusal.error_dict.items():
+                self.add_error(self.SHOWN_AT.get(name), ValidationError(errors))
+            return None
+        return message if self._says_the_same(message) else self._offer_as_a_new_one()
+
+    def _says_the_same(self, message: Message) -> bool:
+        """False for a form sent, changed (say after the back button) and sent again with the same key."""
+        typed = self.cleaned_data
+        return (
+            message.text == typed["text"]
+            and message.price_cents == typed["price"]
+            and [attachment.url for attachment in message.attachments.all()] == typed["media_urls"]
+            and typed["send_at"] in (None, message.send_at)
+        )
+
+    def _offer_as_a_new_one(self) -> None:
+        self.data = {**self.data.dict(), "client_key": str(uuid4())}
+        self.add_error(
+            None,
+            _("An earlier version of this message is on its way already. Send again to send this one too."),
+        )

@@ -1,0 +1,77 @@
+"""How people, times, money and media are written on pages."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import PurePosixPath
+from urllib.parse import urlsplit
+
+from django import template
+from django.utils import formats, timezone
+from django.utils.translation import gettext as _
+
+register = template.Library()
+
+SUFFIXES = {
+    "image": {".jpg", ".jpeg", ".png", ".gif", ".webp", ".heic", ".avif"},
+    "video": {".mp4", ".mov", ".webm", ".m4v"},
+    "music": {".mp3", ".m4a", ".wav", ".ogg"},
+}
+
+
+@dataclass(frozen=True)
+class Media:
+    icon: str
+    label: str
+    place: str
+
+
+@register.filter
+def initials(name: str) -> str:
+    """At most two letters: of the first and of the last word that have one."""
+    letters = [next((char for char in word if char.isalnum()), "") for word in name.split()]
+    found = [letter for letter in letters if letter]
+    return "".join([*found[:1], *found[1:][-1:]]).upper() or "·"
+
+
+@register.filter
+def dollars(cents: int) -> str:
+    whole, rest = divmod(cents, 100)
+    return f"${whole:,}.{rest:02d}" if rest else f"${whole:,}"
+
+
+@register.filter
+def day_name(moment: datetime) -> str:
+    day, today = timezone.localtime(moment).date(), timezone.localdate()
+    return _near_day(day, today) or formats.date_format(day, "l j F" if day.year == today.year else "j F Y")
+
+
+@register.filter
+def short_moment(moment: datetime) -> str:
+    """The hour for today, else the day: for the narrow column of a list."""
+    local, today = timezone.localtime(moment), timezone.localdate()
+    if local.date() == today:
+        return formats.date_format(local, "H:i")
+    return formats.date_format(local, "j M" if local.year == today.year else "j M Y")
+
+
+@register.filter
+def full_moment(moment: datetime) -> str:
+    local, today = timezone.localtime(moment), timezone.localdate()
+    day = _near_day(local.date(), today) or formats.date_format(
+        local, "j M" if local.year == today.year else "j M Y"
+    )
+    return _("%(day)s at %(time)s") % {"day": day, "time": formats.date_format(local, "H:i")}
+
+
+@register.filter
+def media(url: str) -> Media:
+    """What an address seems to lead to, by its ending; nothing is fetched to find out."""
+    parts = urlsplit(url)
+    suffix = PurePosixPath(parts.path).suffix.lower()
+    icon = next((icon for icon, suffixes in SUFFIXES.items() if suffix in suffixes), "file")
+    labels = {"image": _("Image"), "video": _("Video"), "music": _("Audio"), "file": _("File")}
+    return Media(icon, labels[icon], parts.hostname or "")
+
+
+def _near_day(day: date, today: date) -> str:
+    return {0: _("Today"), 1: _("Yesterday"), -1: _("Tomorrow")}.get((today - day).days, "")

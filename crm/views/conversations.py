@@ -1,0 +1,259 @@
+"""The inbox: the list, one conversation, and the parts of both that refresh themselves."""
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, TypedDict
+from urllib.parse import urlencode
+from uuid import UUID
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from django.core.exceptions import PermissionDenied
+from django.db.models import Exists, OuterRef, Q, Subquery
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from crm.clock import database_now
+from crm.forms import ReplyForm
+from crm.models import Conversation, Creator, Dispatch, Line
+from crm.views.access import SignedInRequest, signed_in
+from crm.views.notices import Notice, notices_for
+from crm.views.thread import held_stamp, thread_of
+
+if TYPE_CHECKING:
+    from django_stubs_ext import WithAnnotations
+
+    class Permission(TypedDict):
+        may_send: bool
+
+    Found = WithAnnotations[Conversation, Permission]
+
+PAGE = 50
+UNREAD_COUNTED_MAX = 1000
+TEMPLATE = "crm/conversations/detail.html"
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+Context = dict[str, Any]
+
+
+@require_safe
+@signed_in
+def inbox(request: SignedInRequest) -> HttpResponse:
+    """The list, nothing opened."""
+    with timezone.override(_zone(Creator.objects.for_user(request.user).first())):
+        return render(request, TEMPLATE, _list(request, None))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@signed_in
+def conversation(request: SignedInRequest, public_id: UUID) -> HttpResponse:
+    """One conversation: GET shows it, POST writes to the fan."""
+    chosen = _find(request, public_id)
+    with timezone.override(_zone(chosen.creator)):
+        if request.method == "POST":
+            return _reply(request, chosen)
+        return render(request, TEMPLATE, _list(request, chosen) | _thread(request, chosen))
+
+
+@require_safe
+@signed_in
+def conversations(request: SignedInRequest) -> HttpResponse:
+    """The list alone; 204 while nothing in it can have changed since ``after``."""
+    mine = Conversation.objects.for_user(request.user).select_related("creator")
+    chosen = mine.filter(public_id=_uuid(request.GET.get("chosen"))).first()
+    with timezone.override(
+        _zone(chosen.creator if chosen else Creator.objects.for_user(request.user).first())
+    ):
+        overview = _overview(request)
+        if request.GET.get("after") == overview.stamp:
+            return HttpResponse(status=HTTPStatus.NO_CONTENT)
+        return render(
+            request, f"{TEMPLATE}#list_update", _list(request, chosen, overview) | {"conversation": chosen}
+        )
+
+
+@require_safe
+@signed_in
+def messages(request: SignedInRequest, public_id: UUID) -> HttpResponse:
+    """The thread alone; 204 while nothing in it can have changed since ``after``."""
+    chosen = _find(request, public_id)
+    with timezone.override(_zone(chosen.creator)):
+        known = request.GET.get("after"), request.GET.get("held")
+        if known == _stamps(chosen):
+            return HttpResponse(status=HTTPStatus.NO_CONTENT)
+        return _thread_alone(request, chosen)
+
+
+@require_POST
+@signed_in
+def mark_read(request: SignedInRequest, public_id: UUID) -> HttpResponse:
+    """Posted by the page once somebody looks at it, or by its button without JavaScript.
+
+    A GET alone, say of a prefetching browser, reads nothing. Somebody who may only look on leaves it unread
+    for those who answer.
+    """
+    chosen = _find(request, public_id)
+    if not chosen.may_send:
+        raise PermissionDenied
+    chosen.mark_read()
+    if request.htmx:
+        return HttpResponse(status=HTTPStatus.NO_CONTENT)
+    return _see_other(_address(request, chosen))
+
+
+def _reply(request: SignedInRequest, chosen: "Found") -> HttpResponse:
+    if not chosen.may_send:
+        raise PermissionDenied
+    form = ReplyForm(request.POST)
+    message = form.send(chosen, author=request.user)
+    if message is None:
+        return _refused(request, chosen, form)
+    # Whoever answers has read it.
+    chosen.mark_read()
+    if request.htmx:
+        return _thread_alone(request, _find(request, chosen.public_id))
+    return _see_other(f"{_address(request, chosen)}#m-{message.public_id}")
+
+
+def _refused(request: SignedInRequest, chosen: "Found", form: ReplyForm) -> HttpResponse:
+    """The composer again with all that was typed, each error at its field."""
+    if request.htmx:
+        context = {"conversation": chosen, "form": form, "address": _address(request, chosen)}
+        return render(request, f"{TEMPLATE}#composer", context, status=HTTPStatus.BAD_REQUEST)
+    context = _list(request, chosen) | _thread(request, chosen, form)
+    return render(request, TEMPLATE, context, status=HTTPStatus.BAD_REQUEST)
+
+
+def _find(request: SignedInRequest, public_id: UUID) -> "Found":
+    """With its creator's line as it was before all else is read: what changes later, the next poll sees."""
+    writers = Creator.objects.sendable_by(request.user).filter(pk=OuterRef("creator_id"))
+    mine = Conversation.objects.for_user(request.user).select_related("fan", "creator__line")
+    return get_object_or_404(mine.annotate(may_send=Exists(writers)), public_id=public_id)
+
+
+@dataclass(frozen=True)
+class Overview:
+    """What the list's page says beside the list: read first, so that nothing after it is missed."""
+
+    notices: Sequence[Notice]
+    stamp: str
+
+
+def _overview(request: SignedInRequest) -> Overview:
+    now = database_now()
+    lines = list(Line.objects.filter(creator__memberships__user=request.user).select_related("creator"))
+    notices = notices_for(lines, Dispatch.current(), now=now)
+    # Each line's number only grows, so their sum changes whenever one of them does.
+    seen = sum(line.seq for line in lines), notices, timezone.localdate(now)
+    return Overview(notices, stamp=f"{zlib.crc32(repr(seen).encode()):08x}")
+
+
+def _list(request: SignedInRequest, chosen: Conversation | None, overview: Overview | None = None) -> Context:
+    overview = overview or _overview(request)
+    mine, unread = Conversation.objects.for_user(request.user), Q(unread_count__gt=0)
+    only_unread = request.GET.get("show") == "unread"
+    rows = (
+        mine.select_related("fan", "creator")
+        .newest_first()
+        .filter(_from_cursor(request.GET.get("before", "")))
+    )
+    if only_unread:
+        # The opened one stays although opening it made it read.
+        rows = rows.filter(unread | Q(pk=chosen.pk) if chosen else unread)
+    page = list(rows[: PAGE + 1])
+    opened = {"chosen": str(chosen.public_id)} if chosen else {}
+    return {
+        "rows": page[:PAGE],
+        "older": _cursor(page[PAGE - 1]) if len(page) > PAGE else "",
+        "is_first_page": "before" not in request.GET,
+        "only_unread": only_unread,
+        "unread": mine.filter(unread)[:UNREAD_COUNTED_MAX].count(),
+        "unread_counted_max": UNREAD_COUNTED_MAX,
+        "carry": _query(_carried(request)),
+        "notices": overview.notices,
+        "list_address": reverse("conversation_list")
+        + _query(_carried(request) | opened | {"after": overview.stamp}),
+    }
+
+
+def _thread(request: SignedInRequest, chosen: "Found", form: ReplyForm | None = None) -> Context:
+    after, held = _stamps(chosen)
+    # A reply posts the start along, so that the answer covers what the page shows.
+    start = _uuid(request.POST.get("from") or request.GET.get("from"))
+    thread = thread_of(chosen, start=start, older=_uuid(request.GET.get("older")))
+    known = {"after": after, "held": held} | ({"from": str(thread.start.public_id)} if thread.start else {})
+    return {
+        "conversation": chosen,
+        "address": _address(request, chosen),
+        "thread": thread,
+        "seq": after,
+        "thread_address": reverse("messages", args=[chosen.public_id]) + _query(_carried(request) | known),
+        "older_address": reverse("messages", args=[chosen.public_id]),
+        "form": form or ReplyForm(),
+    }
+
+
+def _thread_alone(request: SignedInRequest, chosen: "Found") -> HttpResponse:
+    response = render(request, f"{TEMPLATE}#thread", _thread(request, chosen))
+    response["Huntaze-Seq"] = _stamps(chosen)[0]
+    return response
+
+
+def _stamps(chosen: Conversation) -> tuple[str, str]:
+    """The creator's change number, and what else the words below a waiting message depend on."""
+    line: Line | None = getattr(chosen.creator, "line", None)
+    return str(line.seq if line else 0), held_stamp(line, Dispatch.current(), now=database_now())
+
+
+def _zone(creator: Creator | None) -> ZoneInfo:
+    """Times on a page are the creator's; a name nobody knows reads as UTC rather than breaking the inbox."""
+    try:
+        return ZoneInfo(creator.timezone if creator else "UTC")
+    except (ZoneInfoNotFoundError, ValueError):
+        return ZoneInfo("UTC")
+
+
+def _address(request: SignedInRequest, chosen: Conversation) -> str:
+    return reverse("conversation", args=[chosen.public_id]) + _query(_carried(request))
+
+
+def _carried(request: SignedInRequest) -> dict[str, str]:
+    """The filter and the page of the list, which every link within the inbox keeps."""
+    return {name: request.GET[name] for name in ("show", "before") if request.GET.get(name)}
+
+
+def _query(values: dict[str, str]) -> str:
+    return f"?{urlencode(values)}" if values else ""
+
+
+def _uuid(text: str | None) -> UUID | None:
+    try:
+        return UUID(text or "")
+    except ValueError:
+        return None
+
+
+def _cursor(row: Conversation) -> str:
+    """Where the next page begins: by value, so a row that moves up meanwhile moves no page."""
+    return f"{(row.last_message_at - EPOCH) // timedelta(microseconds=1)}.{row.public_id}"
+
+
+def _from_cursor(cursor: str) -> Q:
+    microseconds, _dot, public_id = cursor.partition(".")
+    try:
+        at = EPOCH + timedelta(microseconds=int(microseconds))
+    except (ValueError, OverflowError):
+        return Q()
+    same = Conversation.objects.filter(public_id=_uuid(public_id)).values("id")
+    return Q(last_message_at__lte=at) & (Q(last_message_at__lt=at) | Q(id__lt=Subquery(same)))
+
+
+def _see_other(address: str) -> HttpResponse:
+    response = redirect(address)
+    response.status_code = HTTPStatus.SEE_OTHER
+    return response

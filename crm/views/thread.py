@@ -1,0 +1,155 @@
+"""A stretch of a conversation as the page shows it: days, groups, states, and when the waiting ones go."""
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from uuid import UUID
+
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from crm.forecast import Forecast, forecasts
+from crm.models import Conversation, Dispatch, Line, Message
+
+PAGE = 50
+# One answer never holds more bubbles than this, however far back somebody has scrolled.
+WINDOW_MAX = 500
+GROUP_WITHIN = timedelta(minutes=5)
+
+Status = Message.Status
+ICONS = {
+    Status.QUEUED: "clock",
+    Status.HANDED_OVER: "clock",
+    Status.SENDING: "send",
+    Status.SENT: "check",
+    Status.DELIVERED: "check-check",
+    Status.READ: "eye",
+    Status.FAILED: "circle-alert",
+    Status.UNKNOWN: "circle-question-mark",
+    Status.NEEDS_PERSON: "hand",
+    Status.CANCELLED: "ban",
+}
+WAITING = (Status.QUEUED, Status.HANDED_OVER)
+TROUBLED = (Status.FAILED, Status.UNKNOWN, Status.NEEDS_PERSON)
+
+
+@dataclass(frozen=True)
+class Bubble:
+    message: Message
+    forecast: Forecast | None
+    starts_day: bool
+    starts_group: bool
+
+    @property
+    def at(self) -> datetime:
+        return self.message.sent_at or self.message.send_at
+
+    @property
+    def tone(self) -> str:
+        if self.message.status in TROUBLED:
+            return "trouble"
+        return "waiting" if self.message.status in WAITING else "settled"
+
+    @property
+    def icon(self) -> str:
+        if self.message.status == Status.QUEUED and self.is_scheduled:
+            return "calendar-clock"
+        return ICONS[Status(self.message.status)]
+
+    @property
+    def state(self) -> str:
+        # Between SQS and the worker it still waits, as far as a person is concerned.
+        return _("Waiting") if self.message.status in WAITING else self.message.get_status_display()
+
+    @property
+    def is_scheduled(self) -> bool:
+        """Somebody chose a later time for it, rather than the pace."""
+        return self.message.send_at > self.message.created_at + timedelta(minutes=1)
+
+    @property
+    def why(self) -> str:
+        """The cause in words, for what a person may have to act on."""
+        if self.message.cause:
+            return self.message.cause
+        if self.message.status == Status.FAILED:
+            return _("The platform did not take it.")
+        if self.message.status == Status.UNKNOWN:
+            return _(
+                "The platform did not say whether it took this. The chat is read before it is sent again."
+            )
+        if self.message.status == Status.NEEDS_PERSON:
+            return _("The chat does not tell whether it was sent. Please look at the platform.")
+        return ""
+
+
+@dataclass(frozen=True)
+class Thread:
+    bubbles: Sequence[Bubble]
+    has_older: bool
+    has_newer: bool
+
+    @property
+    def start(self) -> Message | None:
+        return self.bubbles[0].message if self.bubbles else None
+
+
+def thread_of(conversation: Conversation, *, start: UUID | None = None, older: UUID | None = None) -> Thread:
+    """The newest page; or everything from ``start`` on; or everything from one page before ``older`` on.
+
+    The stretch always begins at a message, so new ones at its end never push the oldest one off the page.
+    """
+    messages = conversation.messages.select_related("author").prefetch_related("attachments")
+    newest_first = messages.order_by("-send_at", "-id")
+    first = messages.filter(public_id=start or older).first() if start or older else None
+    if first and older:
+        first = [first, *newest_first.filter(_before(first))[:PAGE]][-1]
+    if first is None:
+        page = list(newest_first[: PAGE + 1])
+        return Thread(_bubbles(page[:PAGE][::-1]), has_older=len(page) > PAGE, has_newer=False)
+    stretch = list(messages.exclude(_before(first)).order_by("send_at", "id")[: WINDOW_MAX + 1])
+    return Thread(
+        _bubbles(stretch[:WINDOW_MAX]),
+        has_older=messages.filter(_before(first)).exists(),
+        has_newer=len(stretch) > WINDOW_MAX,
+    )
+
+
+def held_stamp(line: Line | None, dispatch: Dispatch, *, now: datetime) -> str:
+    """Changes with whatever can change the words below a waiting message although no message changed."""
+    seen = (
+        line and (line.hold_until, line.hold_cause, line.paused_reason),
+        dispatch.stopped_reason,
+        dispatch.stopped_at,
+        dispatch.is_silent(now),
+        dispatch.gate_trouble,
+        dispatch.queue_trouble,
+        timezone.localdate(now),
+    )
+    return f"{zlib.crc32(repr(seen).encode()):08x}"
+
+
+def _before(message: Message) -> Q:
+    return Q(send_at__lte=message.send_at) & (Q(send_at__lt=message.send_at) | Q(id__lt=message.pk))
+
+
+def _bubbles(messages: Sequence[Message]) -> list[Bubble]:
+    waiting = forecasts(messages)
+    bubbles: list[Bubble] = []
+    previous: Message | None = None
+    for message in messages:
+        starts_day = previous is None or _day(previous) != _day(message)
+        starts_group = starts_day or previous is None or not _belong_together(previous, message)
+        bubbles.append(Bubble(message, waiting.get(message.pk), starts_day, starts_group))
+        previous = message
+    return bubbles
+
+
+def _day(message: Message) -> date:
+    return timezone.localtime(message.send_at).date()
+
+
+def _belong_together(earlier: Message, later: Message) -> bool:
+    same_writer = (earlier.direction, earlier.author_id) == (later.direction, later.author_id)
+    return same_writer and later.send_at - earlier.send_at <= GROUP_WITHIN

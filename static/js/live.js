@@ -1,0 +1,175 @@
+// The page follows the ledger: every part marked data-live asks for what changed, while somebody can see it.
+
+const PERIOD = 2000;
+const SLOWEST = 30_000;
+const canHover = matchMedia("(hover: hover)");
+
+let timer;
+let failures = 0;
+let overList = false;
+let anchor = null;
+
+const thread = () => document.getElementById("thread");
+const scroller = () => document.getElementById("scroller");
+const isScrolledUp = () => (scroller()?.scrollTop ?? 0) < -48;
+
+function refresh() {
+  for (const part of document.querySelectorAll("[data-live]")) {
+    if (!part.classList.contains("htmx-request")) htmx.trigger(part, "refresh");
+  }
+}
+
+function tick() {
+  clearTimeout(timer);
+  if (document.hidden) return;
+  refresh();
+  timer = setTimeout(tick, Math.min(PERIOD * 2 ** failures, SLOWEST));
+}
+
+function tellSeen() {
+  const form = document.getElementById("mark-read");
+  if (form && !document.hidden && !form.classList.contains("htmx-request")) htmx.trigger(form, "seen");
+}
+
+document.addEventListener("visibilitychange", () => {
+  tick();
+  tellSeen();
+});
+
+// --- Answers that came too late, or to a question nobody asks any more, are dropped
+
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const { target, xhr, requestConfig } = event.detail;
+  if (target.id === "list" && requestConfig.elt === target && overList) return holdOrder(event);
+  if (target.id !== "thread") return;
+  const isOlderPage = requestConfig.elt.id === "older";
+  const askedFrom = new URL(requestConfig.path, location.href).searchParams.get("from");
+  const isLate = Number(xhr.getResponseHeader("Huntaze-Seq")) < Number(target.dataset.seq);
+  const isOfAnotherStretch = askedFrom !== (document.getElementById("thread-start")?.value ?? null);
+  if (isLate || (!isOlderPage && isOfAnotherStretch)) event.detail.shouldSwap = false;
+});
+
+// --- The row under the pointer does not move: rows change in place, the new order waits
+
+function holdOrder(event) {
+  const incoming = new DOMParser().parseFromString(event.detail.serverResponse, "text/html").getElementById("list");
+  const order = (list) => Array.from(list.querySelectorAll(".row"), (row) => row.id).join();
+  if (!incoming || order(incoming) === order(event.detail.target)) return;
+  event.detail.shouldSwap = false;
+  for (const row of incoming.querySelectorAll(".row")) {
+    const shown = document.getElementById(row.id);
+    if (!shown) continue;
+    Idiomorph.morph(shown, row.outerHTML);
+    htmx.process(shown);
+  }
+  document.getElementById("list-held").hidden = false;
+}
+
+function releaseOrder() {
+  overList = false;
+  const held = document.getElementById("list-held");
+  if (!held || held.hidden) return;
+  held.hidden = true;
+  refresh();
+}
+
+document.addEventListener("pointerover", (event) => {
+  const isOver = canHover.matches && Boolean(event.target.closest?.(".list-rows"));
+  if (isOver) overList = true;
+  else if (overList) releaseOrder();
+});
+document.documentElement.addEventListener("pointerleave", releaseOrder);
+
+// --- What is being read stays where it is; what is new is said once
+
+document.addEventListener("htmx:beforeSwap", (event) => {
+  if (event.detail.target.id !== "thread" || !event.detail.shouldSwap) return;
+  const top = scroller().getBoundingClientRect().top;
+  const message = Array.from(thread().querySelectorAll(".message")).find(
+    (candidate) => candidate.getBoundingClientRect().bottom > top,
+  );
+  const isOlderPage = event.detail.requestConfig.elt.id === "older";
+  const keep = message && (isScrolledUp() || isOlderPage);
+  anchor = {
+    id: keep ? message.id : "",
+    top: message?.getBoundingClientRect().top,
+    conversation: thread().dataset.conversation,
+    newest: isOlderPage ? null : newestIn(),
+  };
+});
+
+document.addEventListener("htmx:afterSwap", (event) => {
+  if (event.target.id === "opened") return opened(event);
+  if (!anchor || !thread() || anchor.conversation !== thread().dataset.conversation) return;
+  const message = anchor.id && document.getElementById(anchor.id);
+  if (message) scroller().scrollTop += message.getBoundingClientRect().top - anchor.top;
+  if (anchor.newest !== null) sayNew(anchor.newest);
+  anchor = null;
+  tellSeen();
+});
+
+const incomingMessages = () => Array.from(thread().querySelectorAll(".message.in"));
+const newestIn = () => incomingMessages().at(-1)?.id ?? "";
+
+function sayNew(last) {
+  const messages = incomingMessages();
+  const fresh = messages.slice(messages.findIndex((message) => message.id === last) + 1);
+  for (const message of fresh) {
+    const line = document.createElement("p");
+    line.textContent = message.querySelector(".bubble").textContent.replace(/\s+/g, " ").trim();
+    document.getElementById("said").append(line);
+  }
+  if (fresh.length && isScrolledUp()) document.getElementById("to-newest").hidden = false;
+}
+
+document.addEventListener("click", (event) => {
+  if (event.target.closest("#list-held")) releaseOrder();
+  if (event.target.closest("#to-newest")) scroller().scrollTop = 0;
+});
+document.addEventListener(
+  "scroll",
+  (event) => {
+    if (event.target.id === "scroller" && !isScrolledUp()) document.getElementById("to-newest").hidden = true;
+  },
+  true,
+);
+
+// --- Another conversation was opened in place
+
+function opened(event) {
+  const composer = document.querySelector("#composer textarea");
+  const hasList = Boolean(document.getElementById("list")?.offsetParent);
+  // Whoever clicks wants to write; whoever moves by keyboard stays in the list; where the list is gone, start at the top.
+  if (!hasList) document.getElementById("thread-title")?.focus();
+  else if (composer && canHover.matches && event.detail.requestConfig.triggeringEvent?.detail) composer.focus();
+  tellSeen();
+}
+
+// --- The connection
+
+document.addEventListener("htmx:configRequest", (event) => {
+  // The cookie is fresher than the form after a new sign-in in another tab.
+  const cookie = document.cookie.match(/(?:^|; )csrftoken=([^;]+)/)?.[1];
+  event.detail.headers["X-CSRFToken"] = cookie ?? document.querySelector("[name=csrfmiddlewaretoken]").value;
+});
+
+function tell(trouble) {
+  const notice = document.getElementById("connection");
+  if (!notice) return;
+  notice.hidden = !trouble;
+  notice.querySelector("a").hidden = trouble !== "signedOut";
+  notice.querySelector("span").textContent = trouble ? notice.dataset[trouble] : "";
+}
+
+document.addEventListener("htmx:afterRequest", (event) => {
+  const { xhr, elt } = event.detail;
+  const isFine = xhr.status >= 200 && xhr.status < 400;
+  failures = isFine ? 0 : failures + 1;
+  if (isFine) tell("");
+  else if (xhr.status === 401) tell("signedOut");
+  else if (failures > 1) tell("lost");
+  if (isFine && elt.id === "mark-read") refresh();
+});
+
+timer = setTimeout(tick, PERIOD);
+tellSeen();
