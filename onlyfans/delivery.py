@@ -307,16 +307,21 @@ def _unreachable(message: Message, connection: Connection | None, words: str, to
         failures = connection.failures + 1
         Connection.objects.filter(pk=connection.pk).update(failures=F("failures") + 1)
     _refund(message, token)
-    message.back_to_queue(cause_code="unreachable", cause=words[:300])
+    # Without a time of sending: a bucket rebuilt from the ledger must not count a call that never was.
+    message.back_to_queue(cause_code="unreachable", cause=words[:300], sending_at=None)
     wait = timedelta(seconds=min(2 ** (failures - 1), UNREACHABLE_HOLD_MAX_SECONDS))
     Line.objects.hold(message.creator_id, until=database_now() + wait, cause=HoldCause.UNREACHABLE)
 
 
 def _refund(message: Message, token: Taken) -> None:
     try:
-        gate.refund(message.creator, token)
+        state = gate.refund(message.creator, token)
     except GateUnavailable as error:
         log.warning("token lost", creator=message.creator_id, error=str(error))
+        return
+    # The bucket is full earlier now; a key that is missing after this moment is not lost state.
+    full_at = database_now() + timedelta(seconds=state.full_in)
+    Line.objects.filter(creator_id=message.creator_id).update(bucket_full_at=full_at)
 
 
 def _unknown(message: Message, code: str, words: str) -> None:

@@ -49,10 +49,11 @@ def peek(line: Line) -> State:
     return _rebuild(line.creator, limits) if isinstance(state, Lost) else state
 
 
-def refund(creator: Creator, receipt: Taken) -> None:
+def refund(creator: Creator, receipt: Taken) -> State:
     """Give back the token of a call that certainly never began. Raises GateUnavailable."""
-    if settings.RATE_LIMITER_ENABLED:
-        bucket().refund(_key(creator), limits_of(creator), receipt)
+    if not settings.RATE_LIMITER_ENABLED:
+        return OPEN
+    return bucket().refund(_key(creator), limits_of(creator), receipt)
 
 
 def hold(creator: Creator, *, seconds: float) -> None:

@@ -1,0 +1,546 @@
+"""Delivery through the real gate and the real gateway. What the platform accepted is read from its own ledger."""
+
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+import redis
+from django.db.models import F
+from pytest_django import Settings
+
+from crm.clock import database_now
+from crm.models import Conversation, Creator, Dispatch, HoldCause, Line, Message
+from crm.models.messages import Status
+from crm.tests.factories import make_conversation, make_creator, make_message
+from onlyfans import delivery
+from onlyfans.gate import bucket
+from onlyfans.models import Connection
+from onlyfans.queue import QueueUnavailable
+from onlyfans.tests.conftest import RunningSimulator
+
+pytestmark = pytest.mark.django_db
+
+
+class Basket:
+    """A queue that keeps what it was given until somebody works on it."""
+
+    def __init__(self) -> None:
+        self.ids: list[UUID] = []
+
+    def carry(self, public_id: UUID) -> None:
+        self.ids.append(public_id)
+
+    def work(self) -> None:
+        while self.ids:
+            delivery.deliver(self.ids.pop(0))
+
+
+def broken_queue(public_id: UUID) -> None:
+    raise QueueUnavailable("SQS: connection refused")
+
+
+@pytest.fixture
+def basket() -> Basket:
+    return Basket()
+
+
+@pytest.fixture
+def creator(simulator: RunningSimulator, account: str, redis_server: redis.Redis) -> Creator:
+    creator = make_creator()
+    connection = Connection(creator=creator, account_id=account)
+    connection.api_key = simulator.api_key
+    connection.save()
+    return creator
+
+
+@pytest.fixture
+def conversation(creator: Creator) -> Conversation:
+    return make_conversation(creator)
+
+
+def dispatch_and_work(basket: Basket) -> None:
+    delivery.hand_over(basket.carry)
+    basket.work()
+
+
+def let_the_line_go(creator: Creator) -> None:
+    """As if the time of the hold had passed; the bucket stays as it is."""
+    Line.objects.filter(creator=creator).update(hold_until=None)
+
+
+def poll(act: Callable[[], None], *, until: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 5
+    while not until():
+        assert time.monotonic() < deadline
+        act()
+
+
+def state_of(message: Message) -> tuple[str, str]:
+    message.refresh_from_db()
+    return message.status, message.cause_code
+
+
+def line_of(creator: Creator) -> Line:
+    return Line.objects.get(creator=creator)
+
+
+class TestHandOver:
+    def test_sends_a_waiting_message_once(
+        self, conversation: Conversation, basket: Basket, simulator: RunningSimulator, account: str
+    ) -> None:
+        message = conversation.queue(text="Hello & welcome <3\n🎉", author=None)
+
+        dispatch_and_work(basket)
+
+        assert state_of(message) == (Status.SENT, "")
+        (accepted,) = simulator.ledger(account)
+        assert accepted["message_id"] == message.platform_id
+        assert accepted["chat"] == conversation.fan.platform_id
+        assert accepted["text"] == message.text
+
+    def test_gives_sqs_no_more_than_may_go_now(self, creator: Creator, basket: Basket) -> None:
+        for number in range(5):
+            make_conversation(creator).queue(text=f"{number}", author=None)
+
+        delivery.hand_over(basket.carry)
+        delivery.hand_over(basket.carry)
+
+        assert len(basket.ids) == 1
+        assert line_of(creator).hold_cause == HoldCause.HANDED_OVER
+
+    def test_writes_the_time_of_the_next_token_as_soon_as_one_is_taken(
+        self, conversation: Conversation, basket: Basket
+    ) -> None:
+        conversation.queue(text="first", author=None)
+        conversation.queue(text="second", author=None)
+
+        dispatch_and_work(basket)
+
+        line = line_of(conversation.creator)
+        assert line.hold_cause == HoldCause.PACE
+        assert line.hold_until is not None
+        assert line.hold_until == line.bucket_full_at
+        wait = line.hold_until - database_now()
+        assert timedelta(seconds=4) < wait <= timedelta(seconds=6.03)
+
+    def test_hands_the_front_message_over_first(self, creator: Creator, basket: Basket) -> None:
+        make_conversation(creator).queue(text="campaign-like", author=None, priority=1)
+        reply = make_conversation(creator).queue(text="a reply", author=None, priority=10)
+
+        delivery.hand_over(basket.carry)
+
+        assert basket.ids == [reply.public_id]
+
+    def test_hands_over_one_message_of_a_conversation_at_a_time(
+        self, conversation: Conversation, basket: Basket
+    ) -> None:
+        Creator.objects.update(pace="10/60:5")
+        first = conversation.queue(text="first", author=None)
+        conversation.queue(text="second", author=None)
+
+        delivery.hand_over(basket.carry)
+
+        assert basket.ids == [first.public_id]
+
+    def test_serves_every_creator_in_one_round(self, simulator: RunningSimulator, redis_server: Any, basket: Basket) -> None:
+        for number in range(3):
+            creator = make_creator()
+            Connection.objects.create(creator=creator, account_id=f"acct_round_{number}")
+            for text in ("one", "two"):
+                make_conversation(creator).queue(text=text, author=None)
+
+        assert delivery.hand_over(basket.carry) == 3
+
+    def test_forgets_a_line_with_nothing_to_send_and_wakes_for_the_next_message(
+        self, conversation: Conversation, basket: Basket
+    ) -> None:
+        conversation.queue(text="only", author=None)
+        dispatch_and_work(basket)
+        bucket().reset(f"rl:{{{conversation.creator.public_id}}}")
+        Line.objects.update(hold_until=None, bucket_full_at=None)
+        delivery.hand_over(basket.carry)
+        assert line_of(conversation.creator).wake_at is None
+
+        tomorrow = database_now() + timedelta(days=1)
+        conversation.queue(text="tomorrow", author=None, send_at=tomorrow)
+
+        assert line_of(conversation.creator).wake_at == tomorrow
+
+    def test_never_forgets_a_message_that_came_while_it_looked(
+        self, conversation: Conversation, monkeypatch: pytest.MonkeyPatch, basket: Basket
+    ) -> None:
+        Line.objects.wake(conversation.creator_id, at=database_now())
+        real_front = Message.objects.front
+
+        def an_insert_comes_after_the_look(creator_id: int, now: Any) -> Any:
+            seen = list(real_front(creator_id, now))
+            conversation.queue(text="just now", author=None)
+            return seen
+
+        monkeypatch.setattr(Message.objects, "front", an_insert_comes_after_the_look)
+
+        delivery.hand_over(basket.carry)
+
+        assert line_of(conversation.creator).wake_at is not None
+
+    def test_puts_back_what_sqs_did_not_take(self, conversation: Conversation, basket: Basket) -> None:
+        message = conversation.queue(text="Hello!", author=None)
+
+        with pytest.raises(QueueUnavailable):
+            delivery.hand_over(broken_queue)
+
+        assert state_of(message) == (Status.QUEUED, "")
+        assert message.hand_overs == 0
+        dispatch_and_work(basket)
+        assert state_of(message) == (Status.SENT, "")
+
+    def test_hands_nothing_over_for_a_creator_without_a_connection(self, redis_server: Any, basket: Basket) -> None:
+        message = make_conversation().queue(text="Hello!", author=None)
+
+        delivery.hand_over(basket.carry)
+
+        assert basket.ids == []
+        assert line_of(message.creator).hold_cause == HoldCause.NOT_CONNECTED
+
+    def test_hands_nothing_over_while_all_sending_is_stopped(self, conversation: Conversation, basket: Basket) -> None:
+        conversation.queue(text="Hello!", author=None)
+        Dispatch.stop_sending(reason="fire", now=database_now())
+
+        assert delivery.hand_over(basket.carry) == 0
+
+    def test_hands_nothing_over_for_a_paused_creator(self, conversation: Conversation, basket: Basket) -> None:
+        conversation.queue(text="Hello!", author=None)
+        line_of(conversation.creator).pause(reason="holiday", now=database_now())
+
+        assert delivery.hand_over(basket.carry) == 0
+
+    def test_hands_nothing_over_while_redis_is_away(
+        self, conversation: Conversation, basket: Basket, settings: Settings
+    ) -> None:
+        message = conversation.queue(text="Hello!", author=None)
+        settings.REDIS_ENDPOINT = "127.0.0.1:1"
+
+        assert delivery.hand_over(basket.carry) == 0
+
+        assert state_of(message) == (Status.QUEUED, "")
+        assert line_of(conversation.creator).hold_cause == HoldCause.GATE_DOWN
+
+    def test_a_scheduled_message_waits_for_its_time(self, conversation: Conversation, basket: Basket) -> None:
+        conversation.queue(text="later", author=None, send_at=database_now() + timedelta(hours=1))
+
+        assert delivery.hand_over(basket.carry) == 0
+
+
+class TestDeliver:
+    def test_a_second_copy_from_sqs_sends_nothing(
+        self, conversation: Conversation, basket: Basket, simulator: RunningSimulator, account: str
+    ) -> None:
+        conversation.queue(text="once", author=None)
+        delivery.hand_over(basket.carry)
+        basket.ids *= 5
+
+        basket.work()
+
+        assert len(simulator.ledger(account)) == 1
+
+    def test_an_id_nobody_knows_is_nothing_to_deliver(self) -> None:
+        delivery.deliver(UUID(int=0))
+
+    def test_without_a_token_the_message_and_its_line_wait(
+        self, creator: Creator, basket: Basket, simulator: RunningSimulator, account: str
+    ) -> None:
+        first = make_conversation(creator).queue(text="first", author=None)
+        second = make_conversation(creator).queue(text="second", author=None)
+        dispatch_and_work(basket)
+        second.refresh_from_db()
+        second.hand_over(until=database_now() + timedelta(seconds=30))
+
+        delivery.deliver(second.public_id)
+
+        assert state_of(first)[0] == Status.SENT
+        assert state_of(second) == (Status.QUEUED, "")
+        assert line_of(creator).hold_until > database_now()  # type: ignore[operator]
+        assert len(simulator.ledger(account)) == 1
+
+    def test_sends_nothing_when_redis_went_away_after_the_hand_over(
+        self, conversation: Conversation, basket: Basket, simulator: RunningSimulator, account: str, settings: Settings
+    ) -> None:
+        message = conversation.queue(text="Hello!", author=None)
+        delivery.hand_over(basket.carry)
+        settings.REDIS_ENDPOINT = "127.0.0.1:1"
+
+        basket.work()
+
+        assert state_of(message) == (Status.QUEUED, "")
+        assert simulator.ledger(account) == []
+
+    @pytest.mark.parametrize("stop", ["pause", "kill switch", "lease lost"])
+    def test_sends_nothing_after_a_stop_and_gives_the_token_back(
+        self, stop: str, conversation: Conversation, basket: Basket, simulator: RunningSimulator, account: str
+    ) -> None:
+        message = conversation.queue(text="Hello!", author=None)
+        delivery.hand_over(basket.carry)
+        now = database_now()
+        match stop:
+            case "pause":
+                line_of(conversation.creator).pause(reason="holiday", now=now)
+            case "kill switch":
+                Dispatch.stop_sending(reason="fire", now=now)
+            case "lease lost":
+                delivery.WORKER_LEASE, kept = timedelta(seconds=-1), delivery.WORKER_LEASE
+
+        basket.work()
+
+        if stop == "lease lost":
+            delivery.WORKER_LEASE = kept
+        assert state_of(message) == (Status.QUEUED, "")
+        assert simulator.ledger(account) == []
+        line_of(conversation.creator).resume(now=now)
+        Dispatch.resume_sending()
+        dispatch_and_work(basket)
+        assert state_of(message) == (Status.SENT, "")
+
+    def test_a_cancelled_message_is_not_sent(
+        self, conversation: Conversation, basket: Basket, simulator: RunningSimulator, account: str
+    ) -> None:
+        message = conversation.queue(text="Hello!", author=None)
+        delivery.hand_over(basket.carry)
+        message.refresh_from_db()
+        assert message.settle(Status.CANCELLED)
+
+        basket.work()
+
+        assert state_of(message)[0] == Status.CANCELLED
+        assert simulator.ledger(account) == []
+
+
+class TestTheSixAnswers:
+    def test_a_rejected_message_fails_with_the_platforms_words(
+        self, conversation: Conversation, basket: Basket, simulator: RunningSimulator
+    ) -> None:
+        message = make_message(conversation, price_cents=500)
+        Line.objects.wake(message.creator_id, at=database_now())
+
+        dispatch_and_work(basket)
+
+        assert state_of(message)[0] == Status.FAILED
+        assert message.cause
+        assert message.lease is None
+
+    def test_a_throttled_message_waits_as_long_as_the_platform_asked(
+        self, conversation: Conversation, basket: Basket, simulator: RunningSimulator, account: str
+    ) -> None:
+        simulator.fault("throttle", times=1, account=account)
+        message = conversation.queue(text="Hello!", author=None)
+
+        dispatch_and_work(basket)
+
+        assert state_of(message) == (Status.QUEUED, "throttled")
+        assert message.attempts == 0
+        assert line_of(conversation.creator).hold_cause == HoldCause.THROTTLED
+        let_the_line_go(conversation.creator)
+        assert delivery.hand_over(basket.carry) == 0, "the bucket remembers the hold as well"
+
+    def test_a_lost_session_pauses_the_creator_and_fails_nothing(
+        self, conversation: Conversation, basket: Basket
+    ) -> None:
+        connection = conversation.creator.connection
+        connection.api_key = "revoked"
+        connection.save()
+        message = conversation.queue(text="Hello!", author=None)
+
+        dispatch_and_work(basket)
+
+        assert state_of(message)[0] == Status.QUEUED
+        line = line_of(conversation.creator)
+        assert line.paused_at
+        assert "lost" in line.paused_reason
+        connection.refresh_from_db()
+        assert connection.state == Connection.State.SESSION_LOST
+
+    def test_an_unreachable_platform_costs_neither_token_nor_attempt(
+        self, conversation: Conversation, basket: Basket, simulator: RunningSimulator, settings: Settings
+    ) -> None:
+        message = conversation.queue(text="Hello!", author=None)
+        settings.OFAPI_BASE_URL = "http://127.0.0.1:1/api"
+
+        for failures, wait in ((1, 1), (2, 2), (3, 4)):
+            # What of the token flowed back by itself is not refunded: a few milliseconds are still owed.
+            poll(lambda: dispatch_and_work(basket), until=lambda n=failures: Connection.objects.get().failures == n)
+            assert state_of(message) == (Status.QUEUED, "unreachable")
+            line = line_of(conversation.creator)
+            assert line.hold_cause == HoldCause.UNREACHABLE
+            assert line.hold_until - database_now() > timedelta(seconds=wait - 0.5)  # type: ignore[operator]
+            let_the_line_go(conversation.creator)
+
+        settings.OFAPI_BASE_URL = simulator.url
+        poll(lambda: dispatch_and_work(basket), until=lambda: state_of(message) == (Status.SENT, ""))
+        assert Connection.objects.get().failures == 0
+
+    def test_an_unknown_outcome_is_never_sent_again(
+        self, conversation: Conversation, basket: Basket, simulator: RunningSimulator, account: str
+    ) -> None:
+        simulator.fault("drop", times=1, account=account)
+        message = conversation.queue(text="Hello!", author=None)
+
+        for _round in range(3):
+            dispatch_and_work(basket)
+            let_the_line_go(conversation.creator)
+            delivery.recall_strays()
+            delivery.recompute_lines()
+
+        assert state_of(message) == (Status.UNKNOWN, "unknown_outcome")
+        assert len(simulator.ledger(account)) == 1
+        assert message.reconcile_at is not None
+
+    def test_an_unknown_outcome_holds_the_rest_of_its_conversation_only(
+        self, conversation: Conversation, basket: Basket, simulator: RunningSimulator, account: str
+    ) -> None:
+        Creator.objects.update(pace="100000/60:100")
+        simulator.fault("drop", times=1, account=account)
+        conversation.queue(text="unknown", author=None)
+        dispatch_and_work(basket)
+        held = conversation.queue(text="held", author=None)
+        free = make_conversation(conversation.creator).queue(text="free", author=None)
+
+        dispatch_and_work(basket)
+
+        assert state_of(held)[0] == Status.QUEUED
+        assert state_of(free)[0] == Status.SENT
+
+    def test_an_answer_after_the_sweep_gave_up_still_counts(
+        self, conversation: Conversation, basket: Basket, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        message = conversation.queue(text="slow", author=None)
+        delivery.hand_over(basket.carry)
+        settle = delivery.settle
+
+        def settle_late(*args: Any) -> None:
+            Message.objects.update(lease_until=database_now() - timedelta(seconds=1))
+            delivery.recall_strays()
+            assert Message.objects.get().status == Status.UNKNOWN
+            settle(*args)
+
+        monkeypatch.setattr(delivery, "settle", settle_late)
+
+        basket.work()
+
+        assert state_of(message)[0] == Status.SENT
+
+
+class TestRecallStrays:
+    def test_a_hand_over_nobody_took_waits_again_and_the_next_lease_is_longer(
+        self, conversation: Conversation, basket: Basket
+    ) -> None:
+        message = conversation.queue(text="Hello!", author=None)
+        delivery.hand_over(basket.carry)
+        message.refresh_from_db()
+        first = message.lease_until - database_now()  # type: ignore[operator]
+        Message.objects.update(lease_until=database_now() - timedelta(seconds=1))
+
+        assert delivery.recall_strays() == 1
+
+        assert state_of(message) == (Status.QUEUED, "")
+        assert message.attempts == 0
+        let_the_line_go(conversation.creator)
+        delivery.hand_over(basket.carry)
+        message.refresh_from_db()
+        assert message.lease_until - database_now() > 1.9 * first  # type: ignore[operator]
+
+    def test_a_worker_that_died_before_the_call_counts_as_an_attempt(self, conversation: Conversation) -> None:
+        message = make_message(
+            conversation, status=Status.HANDED_OVER, lease_until=database_now() - timedelta(seconds=1)
+        )
+
+        delivery.recall_strays()
+
+        assert state_of(message) == (Status.QUEUED, "")
+        assert message.attempts == 1
+
+    def test_the_fifth_dead_worker_makes_it_poison(self, conversation: Conversation) -> None:
+        message = make_message(
+            conversation, status=Status.HANDED_OVER, attempts=4, lease_until=database_now() - timedelta(seconds=1)
+        )
+
+        delivery.recall_strays()
+
+        assert state_of(message) == (Status.FAILED, "poison")
+
+    def test_a_worker_that_died_during_the_call_leaves_an_unknown_outcome(self, conversation: Conversation) -> None:
+        message = make_message(conversation, status=Status.SENDING, lease_until=database_now() - timedelta(seconds=1))
+
+        delivery.recall_strays()
+
+        assert state_of(message) == (Status.UNKNOWN, "worker_lost")
+
+    @pytest.mark.parametrize("status", [Status.HANDED_OVER, Status.SENDING])
+    def test_a_lease_that_holds_is_left_alone(self, conversation: Conversation, status: Status) -> None:
+        message = make_message(conversation, status=status)
+
+        assert delivery.recall_strays() == 0
+        assert state_of(message)[0] == status
+
+
+class TestRecomputeLines:
+    def test_wakes_a_line_whose_wake_up_was_lost(self, conversation: Conversation, basket: Basket) -> None:
+        message = conversation.queue(text="Hello!", author=None)
+        Line.objects.update(wake_at=None)
+
+        delivery.recompute_lines()
+        dispatch_and_work(basket)
+
+        assert state_of(message)[0] == Status.SENT
+
+    def test_leaves_a_line_alone_that_is_armed(self, conversation: Conversation) -> None:
+        conversation.queue(text="tomorrow", author=None, send_at=database_now() + timedelta(days=1))
+        before = line_of(conversation.creator).version
+
+        delivery.recompute_lines()
+
+        assert line_of(conversation.creator).version == before
+
+
+class TestLostBucket:
+    def test_is_rebuilt_from_the_ledger(
+        self, creator: Creator, basket: Basket, redis_server: redis.Redis, simulator: RunningSimulator, account: str
+    ) -> None:
+        make_conversation(creator).queue(text="first", author=None)
+        make_conversation(creator).queue(text="second", author=None)
+        dispatch_and_work(basket)
+
+        redis_server.flushall()
+        let_the_line_go(creator)
+        dispatch_and_work(basket)
+
+        assert len(simulator.ledger(account)) == 1
+        assert line_of(creator).hold_until > database_now() + timedelta(seconds=3)  # type: ignore[operator]
+
+    def test_is_a_full_one_once_its_time_has_passed(
+        self, creator: Creator, basket: Basket, redis_server: redis.Redis, simulator: RunningSimulator, account: str
+    ) -> None:
+        make_conversation(creator).queue(text="first", author=None)
+        make_conversation(creator).queue(text="second", author=None)
+        dispatch_and_work(basket)
+
+        redis_server.flushall()
+        Line.objects.update(hold_until=None, bucket_full_at=database_now() - timedelta(seconds=1))
+        Message.objects.update(sending_at=F("sending_at") - timedelta(minutes=1))
+        dispatch_and_work(basket)
+
+        assert len(simulator.ledger(account)) == 2
+
+
+class TestWithoutTheRateLimiter:
+    def test_messages_are_written_to_the_log_and_say_so(
+        self, basket: Basket, settings: Settings, simulator: RunningSimulator
+    ) -> None:
+        settings.RATE_LIMITER_ENABLED = False
+        message = make_conversation().queue(text="Hello!", author=None)
+
+        dispatch_and_work(basket)
+
+        assert state_of(message) == (Status.SENT, "logged")
+        assert message.cause == "Written to the log, not sent."
