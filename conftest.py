@@ -1,0 +1,31 @@
+"""What every test may use. tests/servers.py has the servers, tests/conftest.py the whole product and the browser."""
+
+import os
+
+import pytest
+from django.conf import settings
+
+pytest_plugins = ["tests.servers"]
+
+ON_POSTGRESQL = "postgresql" in settings.DATABASES["default"]["ENGINE"]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is said about the other database."""
+    other = "sqlite_only" if ON_POSTGRESQL else "postgresql_only"
+    left_out = [item for item in items if item.get_closest_marker(other)]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """In CI nothing may be skipped: what a test needs must be there."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("CI") and reporter and reporter.stats.get("skipped") and exitstatus == pytest.ExitCode.OK:
+        reporter.write_line("A test was skipped, and this is CI: that is a failure.", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_report_header() -> str:
+    database, pace = "PostgreSQL" if ON_POSTGRESQL else "SQLite", os.environ.get("TEST_PACE", "10/60")
+    return f"database: {database}, pace of the journeys: {pace}"

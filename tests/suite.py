@@ -1,0 +1,120 @@
+"""The whole suite on SQLite and on PostgreSQL (`make test`).
+
+Or on one of them, the rest going to pytest: `python -m tests.suite postgresql -k inbox`.
+
+On SQLite the journeys run at the real pace, so they mostly wait: they do it beside everything else. On PostgreSQL
+they run ten times faster, alone, because they look at the clock.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+from tests import chromium
+from tests.postgresql import postgresql
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+LEGS = ("sqlite", "postgresql")
+TEN_TIMES_FASTER = {"TEST_PACE": "10/6", "TEST_SIMULATOR_GAP": "0.3"}
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """One run of pytest; ``gives_way`` to what looks at the clock."""
+
+    name: str
+    arguments: Sequence[str]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    gives_way: bool = False
+
+    def start(self, output: int | IO[str]) -> "subprocess.Popen[str]":
+        colour = ["--color=yes"] if sys.stdout.isatty() else []
+        command = [sys.executable, "-m", "pytest", *colour, *self.arguments]
+        if self.gives_way:
+            command = ["nice", "-n", "5", *command]
+        print(f"\n── {self.name} ──", flush=True)
+        return subprocess.Popen(
+            command,
+            cwd=BASE_DIR,
+            env={**os.environ, **self.environment},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            text=True,
+            encoding="utf-8",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    name: str
+    status: int
+    closing_line: str
+
+
+def main() -> None:
+    chromium.find_or_install()
+    started = time.monotonic()
+    arguments = sys.argv[1:]
+    results = one_leg(arguments[0], arguments[1:]) if arguments[:1] and arguments[0] in LEGS else both(arguments)
+    print(f"\nAll of it in {time.monotonic() - started:.0f} s:")
+    for result in results:
+        print(f"  {result.name:22} {result.closing_line}")
+    sys.exit(any(result.status for result in results))
+
+
+def one_leg(name: str, arguments: Sequence[str]) -> list[Result]:
+    if name == "sqlite":
+        return [_run(Leg("SQLite", arguments))]
+    with postgresql() as server:
+        return [_run(Leg("PostgreSQL", arguments, _on(server)))]
+
+
+def both(arguments: Sequence[str]) -> list[Result]:
+    plain, journeys = [*arguments, "-m", "not journey"], [*arguments, "-m", "journey"]
+    with postgresql() as server, tempfile.TemporaryFile("w+", encoding="utf-8") as heard:
+        beside = Leg("SQLite, journeys", journeys)
+        process = beside.start(heard)
+        try:
+            results = [
+                _run(Leg("SQLite", plain, gives_way=True)),
+                _run(Leg("PostgreSQL", plain, _on(server), gives_way=True)),
+            ]
+            status = process.wait()
+        finally:
+            process.terminate()
+        print(f"\n── {beside.name}, meanwhile ──", flush=True)
+        heard.seek(0)
+        results.insert(0, Result(beside.name, status, _pass_on(heard)))
+        results.append(_run(Leg("PostgreSQL, journeys", journeys, _on(server) | TEN_TIMES_FASTER)))
+    return results
+
+
+def _run(leg: Leg) -> Result:
+    with leg.start(subprocess.PIPE) as process:
+        assert process.stdout
+        closing_line = _pass_on(process.stdout)
+    return Result(leg.name, process.returncode, closing_line)
+
+
+def _pass_on(lines: Iterable[str]) -> str:
+    """Show what pytest says as it says it; returns its last line."""
+    last = ""
+    for line in lines:
+        sys.stdout.write(line)
+        sys.stdout.flush()
+        last = line.strip() or last
+    return last
+
+
+def _on(server: str) -> dict[str, str]:
+    return {"TEST_DATABASE_URL": f"{server}/huntaze", "TEST_POSTGRESQL": server}
+
+
+if __name__ == "__main__":
+    main()
