@@ -1,0 +1,178 @@
+"""One bounded HTTP call to a provider: the only place that speaks HTTP to one.
+
+What matters most here is whether a request can have left. Until there is a connection (name, TCP, TLS) it
+cannot; from then on everything that goes wrong counts as "it left". Every call opens a connection of its own:
+a pooled one that the far side has just closed would turn "never left" into "nobody knows".
+"""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
+import aiohttp
+from multidict import CIMultiDict, CIMultiDictProxy
+
+BODY_MAX_BYTES = 1024 * 1024
+CHUNK_BYTES = 16 * 1024
+USER_AGENT = "Huntaze"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The provider answered. ``document`` is its JSON, numbers exact; None when it was not readable."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    document: Any = None
+
+    @property
+    def is_success(self) -> bool:
+        return 200 <= self.status < 300
+
+
+@dataclass(frozen=True, slots=True)
+class NoAnswer:
+    """The request left, or may have, and no answer came."""
+
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class NeverLeft:
+    """There was no connection: the provider has seen nothing."""
+
+    words: str
+
+
+Reply = Answer | NoAnswer | NeverLeft
+
+
+def call(
+    method: str,
+    url: str,
+    *,
+    deadline: float,
+    headers: Mapping[str, str],
+    query: Mapping[str, str] | None = None,
+    document: object = None,
+) -> Reply:
+    """Ask, and wait ``deadline`` seconds at most in all. Raises nothing for what a network or provider does.
+
+    ``document`` is sent as JSON. Redirects are not followed, certificates are verified, a body is read up to
+    1 MiB.
+    """
+    ask = partial(_call, method, url, deadline=deadline, headers=headers, query=query or {}, document=document)
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(ask())
+    # Somebody's event loop lives in this thread already; ours gets a thread of its own.
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        return thread.submit(lambda: asyncio.run(ask())).result()
+
+
+async def _call(
+    method: str,
+    url: str,
+    *,
+    deadline: float,
+    headers: Mapping[str, str],
+    query: Mapping[str, str],
+    document: object,
+) -> Reply:
+    asyncio.get_running_loop().set_default_executor(_Unwaited(max_workers=1))
+    connected = False
+    answer: Answer | None = None
+
+    async def note_connection(*_args: object) -> None:
+        nonlocal connected
+        connected = True
+
+    trace = aiohttp.TraceConfig()
+    trace.on_connection_create_end.append(note_connection)
+    try:
+        async with (
+            asyncio.timeout(deadline),
+            aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(force_close=True),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
+                trace_configs=[trace],
+            ) as session,
+            session.request(
+                method,
+                url,
+                params=query,
+                data=None if document is None else json.dumps(document).encode(),
+                headers=_headers(headers, with_body=document is not None),
+                allow_redirects=False,
+            ) as response,
+        ):
+            # From here on the status stands, whatever becomes of the body.
+            answer = Answer(response.status, _plain(response.headers))
+            answer = replace(answer, document=_json(await _body(response)))
+    except (aiohttp.ClientError, OSError) as error:
+        if answer is None:
+            return NoAnswer(_after(error, deadline)) if connected else NeverLeft(_before(error, deadline))
+    return answer
+
+
+def _headers(headers: Mapping[str, str], *, with_body: bool) -> dict[str, str]:
+    common = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": USER_AGENT}
+    return common | ({"Content-Type": "application/json"} if with_body else {}) | dict(headers)
+
+
+def _plain(headers: CIMultiDictProxy[str]) -> Mapping[str, str]:
+    """A copy that outlives the response; names in any case."""
+    return CIMultiDict(headers)
+
+
+async def _body(response: aiohttp.ClientResponse) -> bytes:
+    """The body, or as much of it as shows that it is too long."""
+    body = bytearray()
+    async for chunk in response.content.iter_chunked(CHUNK_BYTES):
+        body += chunk
+        if len(body) > BODY_MAX_BYTES:
+            break
+    return bytes(body)
+
+
+def _json(body: bytes) -> Any:
+    if len(body) > BODY_MAX_BYTES:
+        return None
+    try:
+        return json.loads(body, parse_float=Decimal)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _before(error: Exception, deadline: float) -> str:
+    """Why there was no connection. Only our own words: an exception's text may quote what was sent."""
+    match error:
+        case aiohttp.ClientConnectorDNSError():
+            return "The provider's name could not be looked up."
+        case aiohttp.ClientSSLError():
+            return "There was no secure connection to the provider: its certificate or its TLS is not valid."
+        case aiohttp.InvalidURL():
+            return "The provider's address is not a valid one."
+        case TimeoutError():
+            return f"There was no connection to the provider within {deadline:g} seconds."
+    return "The provider could not be reached."
+
+
+def _after(error: Exception, deadline: float) -> str:
+    if isinstance(error, TimeoutError):
+        return f"The provider did not answer within {deadline:g} seconds."
+    return "The connection broke before the provider answered."
+
+
+class _Unwaited(ThreadPoolExecutor):
+    """Looks up names. Nobody waits for a lookup that outlasted the deadline: it cannot be interrupted."""
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        super().shutdown(wait=False, cancel_futures=True)
