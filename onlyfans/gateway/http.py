@@ -64,7 +64,7 @@ def call(
     """Ask, and wait ``deadline`` seconds at most in all. Raises nothing for what a network or provider does.
 
     ``document`` is sent as JSON. Redirects are not followed, certificates are verified, a body is read up to
-    1 MiB.
+    1 MiB. A POST is made once; a GET whose connection broke is asked once more within the deadline.
     """
     ask = partial(_call, method, url, deadline=deadline, headers=headers, query=query or {}, document=document)
     try:

@@ -125,13 +125,14 @@ class Fans:
             "X-OFAPI-Idempotency-Key": f"evt_{secrets.token_hex(20)}",
         }
         url = webhook.url.replace("{account}", account)
-        for attempt in range(ATTEMPTS_MAX):
+        for attempt in range(1, ATTEMPTS_MAX + 1):
             status = await _post(url, body, headers)
             if 200 <= status < 300:
-                log.info("webhook delivered", account=account, kind=event, attempt=attempt + 1)
+                log.info("webhook delivered", account=account, kind=event, attempt=attempt)
                 return
-            log.warning("webhook refused", account=account, kind=event, attempt=attempt + 1, status=status)
-            await asyncio.sleep(self.temper.backoff * 2**attempt)
+            log.warning("webhook refused", account=account, kind=event, attempt=attempt, status=status)
+            if attempt < ATTEMPTS_MAX:
+                await asyncio.sleep(self.temper.backoff * 2 ** (attempt - 1))
         log.error("webhook dropped", account=account, kind=event)
 
 

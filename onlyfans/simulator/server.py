@@ -57,6 +57,10 @@ class Refusal(Exception):
         self.headers = headers or {}
 
 
+class HangUp(Exception):
+    """Close the connection, say nothing."""
+
+
 class Simulator:
     """One running platform. Make it, ``start`` it inside an event loop, ``stop`` it there."""
 
@@ -117,14 +121,12 @@ class Simulator:
     # --- The provider's side
 
     async def whoami(self, request: web.Request) -> web.StreamResponse:
-        await self._meet_fault(On.READ, "")
-        return web.json_response(envelope({"name": "Simulated team", "email": "team@example.test"}))
+        fault = await self._meet_fault(On.READ, "")
+        return await _answer(request, envelope({"name": "Simulated team", "email": "team@example.test"}), fault)
 
     async def send(self, request: web.Request) -> web.StreamResponse:
         account, chat = request.match_info["account"], request.match_info["chat"]
         fault = await self._meet_fault(On.SEND, account)
-        if fault and fault.kind is Kind.DROP_BEFORE:
-            return _hang_up(request)
         text, price, media = self._parcel(account, await _body(request))
         self._insist_on_gap(account)
         entry = self.ledger.accept(account=account, chat=chat, text=text, price=price, media=media)
@@ -132,19 +134,11 @@ class Simulator:
             self.ledger.media[account].difference_update(media)
         log.info("accepted", account=account, chat=chat, message=entry.message_id, price=price, media=len(media))
         self.fans.read(account, entry)
-        answer = envelope(message_json(account, entry))
-        match fault:
-            case Fault(kind=Kind.ERROR_AFTER):
-                raise Refusal(fault.status or 500, {"error": "Server Error"})
-            case Fault(kind=Kind.DROP):
-                return _hang_up(request)
-            case Fault(kind=Kind.SLOW_BODY):
-                return await _dribble(request, answer, fault.seconds or 1.0)
-        return web.json_response(answer)
+        return await _answer(request, envelope(message_json(account, entry)), fault)
 
     async def read_chat(self, request: web.Request) -> web.StreamResponse:
         account, chat = request.match_info["account"], request.match_info["chat"]
-        await self._meet_fault(On.READ, account)
+        fault = await self._meet_fault(On.READ, account)
         entries = list(self.ledger.chats[account][chat])
         newest_first = request.query.get("order", "desc") != "asc"
         if newest_first:
@@ -158,11 +152,11 @@ class Simulator:
         answer["_pagination"] = {
             "next_page": f"{request.url.update_query(first_id=page[-1].message_id)}" if more else None
         }
-        return web.json_response(answer)
+        return await _answer(request, answer, fault)
 
     async def read_chats(self, request: web.Request) -> web.StreamResponse:
         account = request.match_info["account"]
-        await self._meet_fault(On.READ, account)
+        fault = await self._meet_fault(On.READ, account)
         latest = [entries[-1] for entries in self.ledger.chats[account].values() if entries]
         latest.sort(key=lambda entry: int(entry.message_id), reverse=True)
         offset = _number(request.query.get("offset", "0"))
@@ -172,23 +166,26 @@ class Simulator:
         answer["_pagination"] = {
             "next_page": f"{request.url.update_query(offset=after)}" if after < len(latest) else None
         }
-        return web.json_response(answer)
+        return await _answer(request, answer, fault)
 
     async def upload(self, request: web.Request) -> web.StreamResponse:
         account = request.match_info["account"]
-        await self._meet_fault(On.UPLOAD, account)
+        fault = await self._meet_fault(On.UPLOAD, account)
         file_url = (await _body(request)).get("file_url")
         if not isinstance(file_url, str) or not file_url.startswith(("http://", "https://")):
             raise _invalid("file_url", "The file url field must be a valid URL.")
         media_id = self.ledger.take_media(account=account, file_url=file_url)
-        return web.json_response({"prefixed_id": media_id, "file_name": file_url.rpartition("/")[2]})
+        answer = {"prefixed_id": media_id, "file_name": file_url.rpartition("/")[2]}
+        return await _answer(request, answer, fault)
 
     async def _meet_fault(self, on: On, account: str) -> Fault | None:
-        """Raise the fault this request meets if it needs no acceptance; otherwise hand it back."""
+        """The fault this request meets; one that comes before anything is accepted happens here."""
         fault = self.faults.meet(on, account)
         match fault:
             case Fault(kind=Kind.LATENCY):
                 await asyncio.sleep(fault.seconds or 1.0)
+            case Fault(kind=Kind.DROP_BEFORE):
+                raise HangUp
             case Fault(kind=Kind.ERROR_BEFORE):
                 raise Refusal(fault.status or 500, {"error": "Server Error"})
             case Fault(kind=Kind.THROTTLE):
@@ -297,6 +294,10 @@ async def _speak_provider(request: web.Request, handler: Handler) -> web.StreamR
         return await handler(request)
     except Refusal as refusal:
         return web.json_response(refusal.body, status=refusal.status, headers=refusal.headers)
+    except HangUp:
+        if request.transport is not None:
+            request.transport.abort()
+        return web.Response()
 
 
 async def _body(request: web.Request) -> Mapping[str, Any]:
@@ -337,10 +338,16 @@ def _too_fast(gap: float, retry_after: float | None) -> Refusal:
     return Refusal(429, {"error": f"Too many messages. Allow {seconds} seconds between them."}, headers)
 
 
-def _hang_up(request: web.Request) -> web.StreamResponse:
-    if request.transport is not None:
-        request.transport.abort()
-    return web.Response()
+async def _answer(request: web.Request, answer: object, fault: Fault | None) -> web.StreamResponse:
+    """The answer, or what the fault makes of it."""
+    match fault:
+        case Fault(kind=Kind.ERROR_AFTER):
+            raise Refusal(fault.status or 500, {"error": "Server Error"})
+        case Fault(kind=Kind.DROP):
+            raise HangUp
+        case Fault(kind=Kind.SLOW_BODY):
+            return await _dribble(request, answer, fault.seconds or 1.0)
+    return web.json_response(answer)
 
 
 async def _dribble(request: web.Request, answer: object, seconds: float) -> web.StreamResponse:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import socket
+import ssl
 import threading
 import time
 import zlib
@@ -317,6 +318,20 @@ def test_a_server_without_tls_never_saw_the_request(
     assert simulator.ledger(account) == []
 
 
+def test_a_certificate_nobody_vouches_for_stops_the_request(
+    provider: RawProvider, raw_gateway: OfapiGateway, settings: Settings, self_signed: ssl.SSLContext
+) -> None:
+    settings.OFAPI_BASE_URL = f"https://127.0.0.1:{provider.port}/api"
+    provider.says(reply(200, {"data": {"id": 7}}))
+    provider.tls = self_signed
+
+    outcome = raw_gateway.send(HELLO)
+
+    assert isinstance(outcome, Unreachable)
+    assert "certificate" in outcome.words
+    assert provider.requests == []
+
+
 def test_a_server_that_never_finishes_the_handshake_never_saw_the_request(
     provider: RawProvider, raw_gateway: OfapiGateway, settings: Settings
 ) -> None:
@@ -351,6 +366,14 @@ def test_a_body_that_drips_is_cut_off_at_the_deadline_and_unknown(
     assert isinstance(send(gateway), Unknown)
     assert time.monotonic() - began < 3
     assert len(simulator.ledger(account)) == 1
+
+
+def test_a_chat_is_not_read_when_the_answer_breaks_off(
+    simulator: RunningSimulator, gateway: OfapiGateway, account: str
+) -> None:
+    simulator.fault("drop", account=account, on="read", times=None)
+
+    assert isinstance(gateway.read_chat("42", since=A_WHILE_AGO), Unknown)
 
 
 @pytest.mark.parametrize("head", [b"", b"HTTP/1.1 200 OK\r\nX-Slow: "])
@@ -429,7 +452,8 @@ def test_a_body_that_unpacks_to_a_thousand_times_its_size_is_not_unpacked(
     provider: RawProvider, raw_gateway: OfapiGateway
 ) -> None:
     packer = zlib.compressobj(9, wbits=31)
-    bomb = b"".join(packer.compress(b" " * 1_000_000) for _ in range(100)) + packer.flush()
+    spaces = b"".join(packer.compress(b" " * 1_000_000) for _ in range(50))
+    bomb = spaces + packer.compress(b'{"data": {"id": 7}}') + packer.flush()
     provider.says(reply(200, body=bomb, Content_Encoding="gzip"))
 
     assert isinstance(raw_gateway.send(HELLO), Unknown)
