@@ -15,7 +15,7 @@ import redis
 from django.conf import settings
 
 from huntaze.laptop.environment import redis_server as redis_program
-from huntaze.laptop.sqs import endpoint
+from huntaze.laptop.sqs import create_queues, endpoint
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -85,10 +85,8 @@ def sqs_process() -> Iterator["SQSClient"]:
 @pytest.fixture
 def sqs(sqs_process: "SQSClient") -> Queues:
     """Both queues of the SQS stand-in, empty, at the addresses that settings name."""
-    queues = Queues(sqs_process, settings.SQS_RATE_LIMITER_QUEUE_URL, settings.SQS_RATE_LIMITER_DLQ_URL)
-    for url in (queues.queue_url, queues.dlq_url):
-        queues.client.purge_queue(QueueUrl=url)
-    return queues
+    create_queues(settings.AWS_REGION)
+    return Queues(sqs_process, settings.SQS_RATE_LIMITER_QUEUE_URL, settings.SQS_RATE_LIMITER_DLQ_URL)
 
 
 def _wait_for_redis(process: "subprocess.Popen[bytes]", host: str, port: int, log: Path) -> None:

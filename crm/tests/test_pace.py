@@ -1,5 +1,6 @@
 import pytest
 from django.core.exceptions import ValidationError
+from pytest_django import Settings
 
 from crm.pace import Allowance, pace_of, parse_pace, steady_interval
 
@@ -25,7 +26,7 @@ def test_the_slowest_allowance_sets_the_long_run() -> None:
     assert steady_interval(parse_pace("10/60, 250/86400")) == pytest.approx(86_400 / 187)
 
 
-def test_an_empty_pace_is_the_installations_default(settings: pytest.FixtureRequest) -> None:
+def test_an_empty_pace_is_the_installations_default(settings: Settings) -> None:
     settings.HUNTAZE_PACE = "100/60"
 
     assert pace_of("")[0].limit == 100

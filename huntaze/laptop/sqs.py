@@ -25,11 +25,14 @@ from huntaze.laptop.queues import (
 
 def endpoint(host: str, port: int, region: str) -> BaseWSGIServer:
     """A server that is bound and has the queues; the caller lets it ``serve_forever``."""
-    _create_queues(sqs_backends[STAND_IN_ACCOUNT][region])
+    create_queues(region)
     return make_server(host, port, create_backend_app("sqs"), threaded=True, request_handler=MotoRequestHandler)
 
 
-def _create_queues(backend: SQSBackend) -> None:
+def create_queues(region: str) -> None:
+    """Both queues of this process, empty, whatever was in them."""
+    backend: SQSBackend = sqs_backends[STAND_IN_ACCOUNT][region]
+    backend.queues.clear()
     dead_letters = backend.create_queue(DEAD_LETTER_QUEUE, MessageRetentionPeriod=DEAD_LETTER_RETENTION_SECONDS)
     backend.create_queue(
         QUEUE,

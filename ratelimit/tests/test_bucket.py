@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 import redis
+from pytest_django import Settings
 
 from ratelimit.bucket import Bucket, Denied, GateUnavailable, Limit, Lost, Never, Taken
 
@@ -13,7 +14,7 @@ KEY = "rl:{a}"
 
 
 @pytest.fixture
-def bucket(redis_server: redis.Redis, settings: pytest.FixtureRequest) -> Bucket:
+def bucket(redis_server: redis.Redis, settings: Settings) -> Bucket:
     return Bucket.at(settings.REDIS_ENDPOINT)
 
 

@@ -1,0 +1,77 @@
+import pytest
+from django.test import Client
+from pytest_django import Settings
+
+from crm.clock import database_now
+from crm.models import Dispatch
+from crm.tests.factories import make_conversation, make_creator, make_user
+from onlyfans import dispatching
+from tests.servers import Queues
+
+pytestmark = pytest.mark.django_db
+
+STATUS = "/api/onlyfans/messages/status"
+
+
+def test_shows_the_queues_own_figures(client: Client, sqs: Queues, redis_server: object) -> None:
+    client.force_login(make_user())
+    sqs.client.send_message(QueueUrl=sqs.queue_url, MessageBody="one")
+    sqs.client.send_message(QueueUrl=sqs.dlq_url, MessageBody="dead")
+    dispatching.sample()
+
+    body = client.get(STATUS).json()
+
+    assert (body["queueDepth"], body["messagesInFlight"], body["dlqCount"]) == (1, 0, 1)
+    assert body["sampledAt"]
+
+
+def test_says_that_sqs_is_out_of_reach_instead_of_showing_old_figures(
+    client: Client, sqs: Queues, redis_server: object, settings: Settings
+) -> None:
+    client.force_login(make_user())
+    dispatching.sample()
+    settings.SQS_RATE_LIMITER_QUEUE_URL = ""
+    dispatching.sample()
+
+    body = client.get(STATUS).json()
+
+    assert body["queueDepth"] is None
+    assert {"component": "sqs", "words": "Not configured: SQS_RATE_LIMITER_QUEUE_URL."} in body["troubles"]
+
+
+def test_names_redis_and_the_kill_switch_and_a_silent_dispatch(
+    client: Client, sqs: Queues, settings: Settings
+) -> None:
+    client.force_login(make_user())
+    settings.REDIS_ENDPOINT = "127.0.0.1:1"
+    dispatching.sample()
+    Dispatch.stop_sending(reason="fire", now=database_now())
+
+    troubles = {trouble["component"]: trouble["words"] for trouble in client.get(STATUS).json()["troubles"]}
+
+    assert set(troubles) == {"stopped", "dispatch", "rateLimiter"}
+    assert troubles["stopped"] == "fire"
+
+
+def test_shows_each_of_the_users_creators_and_nobody_elses(client: Client) -> None:
+    user = make_user()
+    creator = make_creator(user, name="Ava")
+    make_creator(make_user(), name="Somebody else")
+    make_conversation(creator).queue(text="Hello!", author=user)
+    creator.line.pause(reason="holiday", now=database_now())
+    client.force_login(user)
+
+    (line,) = client.get(STATUS).json()["creators"]
+
+    assert line["name"] == "Ava"
+    assert line["waiting"] == 1
+    assert line["secondsBetweenMessages"] == 6.03
+    assert (line["paused"], line["pausedReason"]) == (True, "holiday")
+
+
+def test_a_request_asks_no_broker(client: Client, settings: Settings) -> None:
+    settings.REDIS_ENDPOINT = "127.0.0.1:1"
+    settings.AWS_ENDPOINT_URL = "http://127.0.0.1:1"
+    client.force_login(make_user())
+
+    assert client.get(STATUS).status_code == 200
