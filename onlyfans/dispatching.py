@@ -53,6 +53,7 @@ class DispatchLoop:
     def run(self, stop: threading.Event) -> None:
         """Turn until ``stop`` is set."""
         while not stop.is_set():
+            close_old_connections()
             try:
                 pause = self.turn()
             except DatabaseError as error:
@@ -63,7 +64,6 @@ class DispatchLoop:
 
     def turn(self) -> float:
         """Do what is due; the answer is how many seconds nothing will be."""
-        close_old_connections()
         self._keep_house()
         try:
             carried = sum(errand() for errand in self._errands)

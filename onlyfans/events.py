@@ -39,7 +39,7 @@ def read(public_id: UUID) -> None:
         _again(event, str(error))
     except CannotRead as error:
         WebhookEvent.objects.filter(pk=event.pk).update(read_at=database_now(), trouble=str(error)[:300])
-        log.warning("event cannot be read", event=str(public_id), kind=event.kind, reason=str(error))
+        log.warning("event cannot be read", webhook=str(public_id), kind=event.kind, reason=str(error))
 
 
 def _again(event: WebhookEvent, reason: str) -> None:

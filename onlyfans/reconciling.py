@@ -16,6 +16,7 @@ from crm.models import Dispatch, Message
 from crm.models.messages import Direction, Status
 from onlyfans.delivery import connection_of
 from onlyfans.gateway import Chat, ChatMessage, gateway_for
+from onlyfans.gateway.notation import comparable
 from onlyfans.queue import Carrier, carry_due
 
 log = structlog.get_logger(__name__)
@@ -70,7 +71,7 @@ def _matches(message: Message, chat: Chat) -> list[ChatMessage]:
         entry
         for entry in chat.messages
         if entry.from_creator
-        and entry.text.strip() == message.text.strip()
+        and comparable(entry.text) == comparable(message.text)
         and entry.price_cents == message.price_cents
         and entry.created_at >= earliest
     ]
@@ -84,17 +85,13 @@ def _matches(message: Message, chat: Chat) -> list[ChatMessage]:
 
 def _twins(message: Message) -> bool:
     """Another message of the same words and price whose outcome is open: which of them is in the chat?"""
-    return (
-        Message.objects.filter(
-            conversation=message.conversation,
-            direction=Direction.OUT,
-            status__in=(Status.SENDING, Status.UNKNOWN, Status.NEEDS_PERSON),
-            text=message.text,
-            price_cents=message.price_cents,
-        )
-        .exclude(pk=message.pk)
-        .exists()
-    )
+    others = Message.objects.filter(
+        conversation=message.conversation,
+        direction=Direction.OUT,
+        status__in=(Status.SENDING, Status.UNKNOWN, Status.NEEDS_PERSON),
+        price_cents=message.price_cents,
+    ).exclude(pk=message.pk)
+    return any(comparable(other.text) == comparable(message.text) for other in others)
 
 
 def _settle(message: Message, entry: ChatMessage) -> None:

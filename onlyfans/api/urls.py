@@ -3,11 +3,13 @@
 from django.urls import re_path
 
 from onlyfans.api import messages, status
+from onlyfans.webhooks import receive_webhook
 
-UUID = r"(?P<message_id>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"
+UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
 urlpatterns = [
     re_path(r"^onlyfans/messages/send/?$", messages.SendMessage.as_view(), name="api-send"),
     re_path(r"^onlyfans/messages/status/?$", status.QueueStatus.as_view(), name="api-queue-status"),
-    re_path(rf"^onlyfans/messages/{UUID}/?$", messages.MessageDetail.as_view(), name="api-message"),
+    re_path(rf"^onlyfans/messages/(?P<message_id>{UUID})/?$", messages.MessageDetail.as_view(), name="api-message"),
+    re_path(rf"^onlyfans/webhooks/(?P<connection_id>{UUID})/?$", receive_webhook, name="api-webhook"),
 ]

@@ -4,14 +4,19 @@ import asyncio
 import json
 import threading
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
+import redis
 from pytest_django import Settings
 
+from crm.models import Conversation, Creator
+from crm.tests.factories import make_conversation, make_creator
 from onlyfans.gateway.ofapi import OfapiGateway
+from onlyfans.models import Connection
 from onlyfans.simulator.fans import Temper
 from onlyfans.simulator.server import Options, Simulator
 
@@ -121,3 +126,37 @@ def account(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def gateway(simulator: RunningSimulator, account: str) -> OfapiGateway:
     return OfapiGateway(account_id=account, api_key=simulator.api_key)
+
+
+class Basket:
+    """A queue that keeps what it was given until somebody works on it."""
+
+    def __init__(self) -> None:
+        self.ids: list[UUID] = []
+
+    def carry(self, public_id: UUID) -> None:
+        self.ids.append(public_id)
+
+    def work(self, task: Callable[[UUID], None]) -> None:
+        while self.ids:
+            task(self.ids.pop(0))
+
+
+@pytest.fixture
+def basket() -> Basket:
+    return Basket()
+
+
+@pytest.fixture
+def creator(db: None, simulator: RunningSimulator, account: str, redis_server: redis.Redis) -> Creator:
+    """A creator with an account at the simulated platform and an empty bucket."""
+    creator = make_creator()
+    connection = Connection(creator=creator, account_id=account)
+    connection.api_key = simulator.api_key
+    connection.save()
+    return creator
+
+
+@pytest.fixture
+def conversation(creator: Creator) -> Conversation:
+    return make_conversation(creator)

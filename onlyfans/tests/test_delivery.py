@@ -19,51 +19,18 @@ from onlyfans import delivery
 from onlyfans.gate import bucket
 from onlyfans.models import Connection
 from onlyfans.queue import QueueUnavailable
-from onlyfans.tests.conftest import RunningSimulator
+from onlyfans.tests.conftest import Basket, RunningSimulator
 
 pytestmark = pytest.mark.django_db
-
-
-class Basket:
-    """A queue that keeps what it was given until somebody works on it."""
-
-    def __init__(self) -> None:
-        self.ids: list[UUID] = []
-
-    def carry(self, public_id: UUID) -> None:
-        self.ids.append(public_id)
-
-    def work(self) -> None:
-        while self.ids:
-            delivery.deliver(self.ids.pop(0))
 
 
 def broken_queue(public_id: UUID) -> None:
     raise QueueUnavailable("SQS: connection refused")
 
 
-@pytest.fixture
-def basket() -> Basket:
-    return Basket()
-
-
-@pytest.fixture
-def creator(simulator: RunningSimulator, account: str, redis_server: redis.Redis) -> Creator:
-    creator = make_creator()
-    connection = Connection(creator=creator, account_id=account)
-    connection.api_key = simulator.api_key
-    connection.save()
-    return creator
-
-
-@pytest.fixture
-def conversation(creator: Creator) -> Conversation:
-    return make_conversation(creator)
-
-
 def dispatch_and_work(basket: Basket) -> None:
     delivery.hand_over(basket.carry)
-    basket.work()
+    basket.work(delivery.deliver)
 
 
 def let_the_line_go(creator: Creator) -> None:
@@ -242,7 +209,7 @@ class TestDeliver:
         delivery.hand_over(basket.carry)
         basket.ids *= 5
 
-        basket.work()
+        basket.work(delivery.deliver)
 
         assert len(simulator.ledger(account)) == 1
 
@@ -272,7 +239,7 @@ class TestDeliver:
         delivery.hand_over(basket.carry)
         settings.REDIS_ENDPOINT = "127.0.0.1:1"
 
-        basket.work()
+        basket.work(delivery.deliver)
 
         assert state_of(message) == (Status.QUEUED, "")
         assert simulator.ledger(account) == []
@@ -292,7 +259,7 @@ class TestDeliver:
             case "lease lost":
                 delivery.WORKER_LEASE, kept = timedelta(seconds=-1), delivery.WORKER_LEASE
 
-        basket.work()
+        basket.work(delivery.deliver)
 
         if stop == "lease lost":
             delivery.WORKER_LEASE = kept
@@ -311,7 +278,7 @@ class TestDeliver:
         message.refresh_from_db()
         assert message.settle(Status.CANCELLED)
 
-        basket.work()
+        basket.work(delivery.deliver)
 
         assert state_of(message)[0] == Status.CANCELLED
         assert simulator.ledger(account) == []
@@ -426,7 +393,7 @@ class TestTheSixAnswers:
 
         monkeypatch.setattr(delivery, "settle", settle_late)
 
-        basket.work()
+        basket.work(delivery.deliver)
 
         assert state_of(message)[0] == Status.SENT
 

@@ -5,6 +5,8 @@ from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.test import Client
+from pytest_django.fixtures import SettingsWrapper
 
 from crm.models import Conversation, Creator, Fan, Message, User
 from onlyfans.models import Connection
@@ -13,7 +15,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def debug(settings):
+def debug(settings: SettingsWrapper) -> None:
     settings.DEBUG = True
 
 
@@ -24,14 +26,14 @@ def seed_demo() -> dict[str, object]:
     return found
 
 
-def test_the_demo_login_works_and_owns_the_creator(client):
+def test_the_demo_login_works_and_owns_the_creator(client: Client) -> None:
     seed_demo()
 
     assert client.login(username="demo", password="demo-huntaze")
     assert Creator.objects.sendable_by(User.objects.get(username="demo")).get().name == "Ava Laurent"
 
 
-def test_without_debug_there_is_no_demo_login(settings):
+def test_without_debug_there_is_no_demo_login(settings: SettingsWrapper) -> None:
     settings.DEBUG = False
 
     with pytest.raises(CommandError, match="only with DEBUG"):
@@ -40,7 +42,7 @@ def test_without_debug_there_is_no_demo_login(settings):
     assert not User.objects.exists()
 
 
-def test_a_second_run_changes_nothing():
+def test_a_second_run_changes_nothing() -> None:
     first = seed_demo()
     before = [
         list(model.objects.order_by("pk").values()) for model in (User, Creator, Fan, Conversation, Message, Connection)
@@ -54,13 +56,13 @@ def test_a_second_run_changes_nothing():
     ]
 
 
-def test_fan_123_is_there_and_can_be_written_to():
+def test_fan_123_is_there_and_can_be_written_to() -> None:
     seed_demo()
 
     assert Fan.objects.get(platform_id="fan_123").is_reachable
 
 
-def test_history_is_settled_so_nothing_of_it_is_ever_sent():
+def test_history_is_settled_so_nothing_of_it_is_ever_sent() -> None:
     seed_demo()
 
     assert set(Message.objects.values_list("status", flat=True)) == {
@@ -69,7 +71,7 @@ def test_history_is_settled_so_nothing_of_it_is_ever_sent():
     }
 
 
-def test_the_list_shows_the_newest_message_and_how_many_are_unread():
+def test_the_list_shows_the_newest_message_and_how_many_are_unread() -> None:
     seed_demo()
 
     for conversation in Conversation.objects.all():
@@ -79,7 +81,7 @@ def test_the_list_shows_the_newest_message_and_how_many_are_unread():
     assert Conversation.objects.get(fan__platform_id="fan_123").unread_count == 2
 
 
-def test_the_connection_has_the_secrets_the_simulator_was_started_with(monkeypatch):
+def test_the_connection_has_the_secrets_the_simulator_was_started_with(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SIMULATOR_API_KEY", "sim_key")
     monkeypatch.setenv("SIMULATOR_WEBHOOK_SECRET", "whsec_demo")
     monkeypatch.setenv("SIMULATOR_CONNECTION", "5c0f2f5e-52c7-4bd6-8a33-2f6f0f2f7a10")
