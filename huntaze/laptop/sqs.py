@@ -1,12 +1,19 @@
 """An SQS endpoint for one machine: moto's, with our two queues (`python -m huntaze.laptop.sqs`).
 
 It keeps its messages in memory. That is allowed: the ledger has every row, and hands over again what was lost.
+It counts what it is asked, because SQS bills by the request: GET /_requests says how often, by action.
 """
 
 import argparse
+import io
 import json
 import logging
 import os
+import threading
+from collections import Counter
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs
 
 from moto.moto_server.werkzeug_app import MotoRequestHandler, create_backend_app
 from moto.sqs.models import SQSBackend, sqs_backends
@@ -22,11 +29,48 @@ from huntaze.laptop.queues import (
     VISIBILITY_TIMEOUT_SECONDS,
 )
 
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
 
 def endpoint(host: str, port: int, region: str) -> BaseWSGIServer:
     """A server that is bound and has the queues; the caller lets it ``serve_forever``."""
     create_queues(region)
-    return make_server(host, port, create_backend_app("sqs"), threaded=True, request_handler=MotoRequestHandler)
+    application = RequestCounter(create_backend_app("sqs"))
+    return make_server(host, port, application, threaded=True, request_handler=MotoRequestHandler)
+
+
+class RequestCounter:
+    """Counts SQS requests by action; a receive that brought something is ``ReceiveMessage``, one that did not ``EmptyReceive``."""
+
+    ADDRESS = "/_requests"
+
+    def __init__(self, application: "WSGIApplication") -> None:
+        self._application = application
+        self._lock = threading.Lock()
+        self._counts: Counter[str] = Counter()
+
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        if environ["PATH_INFO"] == self.ADDRESS:
+            start_response("200 OK", [("Content-Type", "application/json")])
+            return [json.dumps(self._counts).encode()]
+        action = self._action(environ)
+        reply = list(self._application(environ, start_response))
+        if action == "ReceiveMessage" and b"ReceiptHandle" not in b"".join(reply):
+            action = "EmptyReceive"
+        with self._lock:
+            self._counts[action] += 1
+        return reply
+
+    @staticmethod
+    def _action(environ: "WSGIEnvironment") -> str:
+        """The action, from the JSON protocol's header (boto3) or from the query protocol's form (kombu's receive)."""
+        if target := environ.get("HTTP_X_AMZ_TARGET"):
+            return str(target).rpartition(".")[2]
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        environ["wsgi.input"] = io.BytesIO(body)
+        form = parse_qs(environ.get("QUERY_STRING", "")) | parse_qs(body.decode("latin-1"))
+        return form.get("Action", ["unknown"])[0]
 
 
 def create_queues(region: str) -> None:
