@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.http import QueryDict
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -57,7 +58,7 @@ class ReplyForm(forms.Form):
         max_length=Message.TEXT_MAX,
         strip=False,
         error_messages={"required": _("Write something: the message is empty.")},
-        widget=forms.Textarea(attrs={"rows": 2, "data-limit": Message.TEXT_MAX}),
+        widget=forms.Textarea(attrs={"rows": 2, "placeholder": _("Write a message…"), "data-limit": Message.TEXT_MAX}),
     )
     price = DollarsField(
         label=_("Price in dollars"), required=False, widget=forms.TextInput(attrs={"inputmode": "decimal"})
@@ -71,17 +72,15 @@ class ReplyForm(forms.Form):
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
     )
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, label_suffix="", **kwargs)
+    def __init__(self, data: QueryDict | None = None) -> None:
+        super().__init__(data, label_suffix="")
         # With it the browser would cut a long paste without a word; the page counts, the server refuses.
         del self.fields["text"].widget.attrs["maxlength"]
 
     def clean_send_at(self) -> datetime | None:
         chosen: datetime | None = self.cleaned_data["send_at"]
         if chosen and chosen < timezone.now() - timedelta(minutes=1):
-            raise ValidationError(
-                _("This time has passed. Choose a later one, or leave it empty to send now.")
-            )
+            raise ValidationError(_("This time has passed. Choose a later one, or leave it empty to send now."))
         return chosen
 
     def send(self, conversation: Conversation, *, author: User) -> Message | None:
@@ -102,7 +101,10 @@ class ReplyForm(forms.Form):
             for name, errors in refusal.error_dict.items():
                 self.add_error(self.SHOWN_AT.get(name), ValidationError(errors))
             return None
-        return message if self._says_the_same(message) else self._offer_as_a_new_one()
+        if not self._says_the_same(message):
+            self._offer_as_a_new_one()
+            return None
+        return message
 
     def _says_the_same(self, message: Message) -> bool:
         """False for a form sent, changed (say after the back button) and sent again with the same key."""
@@ -115,7 +117,7 @@ class ReplyForm(forms.Form):
         )
 
     def _offer_as_a_new_one(self) -> None:
-        self.data = {**self.data.dict(), "client_key": str(uuid4())}
+        self.data = dict(self.data.items(), client_key=str(uuid4()))
         self.add_error(
             None,
             _("An earlier version of this message is on its way already. Send again to send this one too."),

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from django import template
 from django.utils import formats, timezone
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 register = template.Library()
@@ -42,7 +43,8 @@ def dollars(cents: int) -> str:
 @register.filter
 def day_name(moment: datetime) -> str:
     day, today = timezone.localtime(moment).date(), timezone.localdate()
-    return _near_day(day, today) or formats.date_format(day, "l j F" if day.year == today.year else "j F Y")
+    near = _near_day(day, today)
+    return capfirst(near) if near else formats.date_format(day, "l j F" if day.year == today.year else "j F Y")
 
 
 @register.filter
@@ -57,9 +59,7 @@ def short_moment(moment: datetime) -> str:
 @register.filter
 def full_moment(moment: datetime) -> str:
     local, today = timezone.localtime(moment), timezone.localdate()
-    day = _near_day(local.date(), today) or formats.date_format(
-        local, "j M" if local.year == today.year else "j M Y"
-    )
+    day = _near_day(local.date(), today) or formats.date_format(local, "j M" if local.year == today.year else "j M Y")
     return _("%(day)s at %(time)s") % {"day": day, "time": formats.date_format(local, "H:i")}
 
 
@@ -74,4 +74,4 @@ def media(url: str) -> Media:
 
 
 def _near_day(day: date, today: date) -> str:
-    return {0: _("Today"), 1: _("Yesterday"), -1: _("Tomorrow")}.get((today - day).days, "")
+    return {0: _("today"), 1: _("yesterday"), -1: _("tomorrow")}.get((today - day).days, "")

@@ -7,8 +7,9 @@ from typing import Any
 
 from crm.clock import database_now
 from crm.models import Conversation, Creator, Fan, Line, Membership, Message, User
+from crm.models.messages import Status
 
-PASSWORD = "correct-horse-battery"  # noqa: S105
+PASSWORD = "correct-horse-battery"
 
 _numbers = itertools.count(1)
 
@@ -28,9 +29,7 @@ def make_creator(
     return creator
 
 
-def make_membership(
-    user: User, creator: Creator, *, role: Membership.Role = Membership.Role.OWNER
-) -> Membership:
+def make_membership(user: User, creator: Creator, *, role: Membership.Role = Membership.Role.OWNER) -> Membership:
     return Membership.objects.create(user=user, creator=creator, role=role)
 
 
@@ -40,9 +39,7 @@ def make_fan(creator: Creator | None = None, **values: Any) -> Fan:
     return Fan.objects.create(creator=creator or make_creator(), **(defaults | values))
 
 
-def make_conversation(
-    creator: Creator | None = None, *, fan: Fan | None = None, **values: Any
-) -> Conversation:
+def make_conversation(creator: Creator | None = None, *, fan: Fan | None = None, **values: Any) -> Conversation:
     fan = fan or make_fan(creator)
     return Conversation.objects.create(creator=fan.creator, fan=fan, **values)
 
@@ -50,7 +47,7 @@ def make_conversation(
 def make_message(
     conversation: Conversation | None = None,
     *,
-    status: Message.Status = Message.Status.QUEUED,
+    status: Status = Status.QUEUED,
     text: str = "Hello!",
     **values: Any,
 ) -> Message:
@@ -60,7 +57,7 @@ def make_message(
     """
     conversation = conversation or make_conversation()
     now = database_now()
-    incoming = status == Message.Status.RECEIVED
+    incoming = status == Status.RECEIVED
     defaults: dict[str, Any] = {
         "direction": Message.Direction.IN if incoming else Message.Direction.OUT,
         "send_at": now,
@@ -68,9 +65,9 @@ def make_message(
     }
     if incoming:
         defaults["platform_id"] = f"in_{next(_numbers)}"
-    if status in (Message.Status.HANDED_OVER, Message.Status.SENDING):
+    if status in (Status.HANDED_OVER, Status.SENDING):
         defaults |= {"lease": uuid.uuid4(), "lease_until": now + timedelta(seconds=30)}
-    if status in (Message.Status.SENT, Message.Status.DELIVERED, Message.Status.READ):
+    if status in (Status.SENT, Status.DELIVERED, Status.READ):
         defaults |= {"sent_at": values.get("send_at", now), "platform_id": f"out_{next(_numbers)}"}
     return Message.objects.create(
         creator_id=conversation.creator_id,

@@ -32,7 +32,7 @@ def signed_in(
     """
 
     @wraps(view)
-    def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+    def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         asking = cast(SignedInRequest, request)
         if request.user.is_authenticated:
             response = view(asking, *args, **kwargs)

@@ -64,17 +64,13 @@ def conversation(request: SignedInRequest, public_id: UUID) -> HttpResponse:
 @signed_in
 def conversations(request: SignedInRequest) -> HttpResponse:
     """The list alone; 204 while nothing in it can have changed since ``after``."""
-    mine = Conversation.objects.for_user(request.user).select_related("creator")
-    chosen = mine.filter(public_id=_uuid(request.GET.get("chosen"))).first()
-    with timezone.override(
-        _zone(chosen.creator if chosen else Creator.objects.for_user(request.user).first())
-    ):
+    mine, opened = Conversation.objects.for_user(request.user), _uuid(request.GET.get("chosen"))
+    chosen = mine.select_related("creator").filter(public_id=opened).first() if opened else None
+    with timezone.override(_zone(chosen.creator if chosen else Creator.objects.for_user(request.user).first())):
         overview = _overview(request)
         if request.GET.get("after") == overview.stamp:
             return HttpResponse(status=HTTPStatus.NO_CONTENT)
-        return render(
-            request, f"{TEMPLATE}#list_update", _list(request, chosen, overview) | {"conversation": chosen}
-        )
+        return render(request, f"{TEMPLATE}#list_update", _list(request, chosen, overview) | {"conversation": chosen})
 
 
 @require_safe
@@ -157,11 +153,7 @@ def _list(request: SignedInRequest, chosen: Conversation | None, overview: Overv
     overview = overview or _overview(request)
     mine, unread = Conversation.objects.for_user(request.user), Q(unread_count__gt=0)
     only_unread = request.GET.get("show") == "unread"
-    rows = (
-        mine.select_related("fan", "creator")
-        .newest_first()
-        .filter(_from_cursor(request.GET.get("before", "")))
-    )
+    rows = mine.select_related("fan", "creator").newest_first().filter(_from_cursor(request.GET.get("before", "")))
     if only_unread:
         # The opened one stays although opening it made it read.
         rows = rows.filter(unread | Q(pk=chosen.pk) if chosen else unread)
@@ -176,8 +168,7 @@ def _list(request: SignedInRequest, chosen: Conversation | None, overview: Overv
         "unread_counted_max": UNREAD_COUNTED_MAX,
         "carry": _query(_carried(request)),
         "notices": overview.notices,
-        "list_address": reverse("conversation_list")
-        + _query(_carried(request) | opened | {"after": overview.stamp}),
+        "list_address": reverse("conversation_list") + _query(_carried(request) | opened | {"after": overview.stamp}),
     }
 
 
@@ -246,10 +237,10 @@ def _cursor(row: Conversation) -> str:
 def _from_cursor(cursor: str) -> Q:
     microseconds, _dot, public_id = cursor.partition(".")
     try:
-        at = EPOCH + timedelta(microseconds=int(microseconds))
+        at, last = EPOCH + timedelta(microseconds=int(microseconds)), UUID(public_id)
     except (ValueError, OverflowError):
         return Q()
-    same = Conversation.objects.filter(public_id=_uuid(public_id)).values("id")
+    same = Conversation.objects.filter(public_id=last).values("id")
     return Q(last_message_at__lte=at) & (Q(last_message_at__lt=at) | Q(id__lt=Subquery(same)))
 
 

@@ -50,23 +50,35 @@ class Bubble:
     def tone(self) -> str:
         if self.message.status in TROUBLED:
             return "trouble"
-        return "waiting" if self.message.status in WAITING else "settled"
+        if self.message.status in WAITING:
+            return "waiting"
+        return "cancelled" if self.message.status == Status.CANCELLED else "settled"
 
     @property
     def icon(self) -> str:
-        if self.message.status == Status.QUEUED and self.is_scheduled:
+        if self.is_scheduled:
             return "calendar-clock"
         return ICONS[Status(self.message.status)]
 
     @property
     def state(self) -> str:
         # Between SQS and the worker it still waits, as far as a person is concerned.
-        return _("Waiting") if self.message.status in WAITING else self.message.get_status_display()
+        if self.message.status in WAITING:
+            return _("Scheduled") if self.is_scheduled else _("Waiting")
+        return self.message.get_status_display()
 
     @property
     def is_scheduled(self) -> bool:
-        """Somebody chose a later time for it, rather than the pace."""
-        return self.message.send_at > self.message.created_at + timedelta(minutes=1)
+        """It waits for a time somebody chose, not for its turn."""
+        chosen = self.message.send_at > self.message.created_at + timedelta(minutes=1)
+        return chosen and self.forecast is not None and self.forecast.reason == "scheduled"
+
+    @property
+    def goes_at(self) -> datetime | None:
+        """The time to name; for what goes right now a time would only be wrong a second later."""
+        if self.forecast is None or self.forecast.reason in ("next", "now"):
+            return None
+        return self.forecast.at
 
     @property
     def why(self) -> str:
@@ -76,9 +88,7 @@ class Bubble:
         if self.message.status == Status.FAILED:
             return _("The platform did not take it.")
         if self.message.status == Status.UNKNOWN:
-            return _(
-                "The platform did not say whether it took this. The chat is read before it is sent again."
-            )
+            return _("The platform did not say whether it took this. The chat is read before it is sent again.")
         if self.message.status == Status.NEEDS_PERSON:
             return _("The chat does not tell whether it was sent. Please look at the platform.")
         return ""
@@ -102,7 +112,8 @@ def thread_of(conversation: Conversation, *, start: UUID | None = None, older: U
     """
     messages = conversation.messages.select_related("author").prefetch_related("attachments")
     newest_first = messages.order_by("-send_at", "-id")
-    first = messages.filter(public_id=start or older).first() if start or older else None
+    named = start or older
+    first = messages.filter(public_id=named).first() if named else None
     if first and older:
         first = [first, *newest_first.filter(_before(first))[:PAGE]][-1]
     if first is None:

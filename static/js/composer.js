@@ -25,6 +25,7 @@ function count(form) {
   const used = characters(text.value);
   const shown = form.querySelector(".characters");
   shown.value = `${used.toLocaleString()} / ${limit.toLocaleString()}`;
+  shown.classList.toggle("near", used > limit * 0.8);
   shown.classList.toggle("over", used > limit);
   text.setCustomValidity(used > limit ? form.dataset.tooLong : "");
 }

@@ -35,6 +35,7 @@ document.addEventListener("visibilitychange", () => {
   tick();
   tellSeen();
 });
+document.addEventListener("htmx:load", tellSeen);
 
 // --- Answers that came too late, or to a question nobody asks any more, are dropped
 
@@ -105,7 +106,6 @@ document.addEventListener("htmx:afterSwap", (event) => {
   if (message) scroller().scrollTop += message.getBoundingClientRect().top - anchor.top;
   if (anchor.newest !== null) sayNew(anchor.newest);
   anchor = null;
-  tellSeen();
 });
 
 const incomingMessages = () => Array.from(thread().querySelectorAll(".message.in"));
@@ -142,7 +142,6 @@ function opened(event) {
   // Whoever clicks wants to write; whoever moves by keyboard stays in the list; where the list is gone, start at the top.
   if (!hasList) document.getElementById("thread-title")?.focus();
   else if (composer && canHover.matches && event.detail.requestConfig.triggeringEvent?.detail) composer.focus();
-  tellSeen();
 }
 
 // --- The connection
@@ -172,4 +171,3 @@ document.addEventListener("htmx:afterRequest", (event) => {
 });
 
 timer = setTimeout(tick, PERIOD);
-tellSeen();

@@ -1,0 +1,547 @@
+"""The inbox as a browser without JavaScript meets it, and the parts that refresh themselves."""
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.http import HttpResponse
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from crm.clock import database_now
+from crm.models import Attachment, Conversation, Creator, Dispatch, Line, Membership, Message, User
+from crm.models.messages import Status
+from crm.tests.factories import make_conversation, make_creator, make_fan, make_membership, make_message, make_user
+
+pytestmark = pytest.mark.django_db
+
+HTMX = {"HX-Request": "true"}
+
+
+@pytest.fixture
+def user() -> User:
+    return make_user("mia")
+
+
+@pytest.fixture
+def creator(user: User) -> Creator:
+    return make_creator(user, name="Mia", timezone="Europe/Paris")
+
+
+@pytest.fixture
+def conversation(creator: Creator) -> Conversation:
+    return make_conversation(fan=make_fan(creator, name="Daniel"))
+
+
+@pytest.fixture
+def signed_in(client: Client, user: User) -> Client:
+    client.force_login(user)
+    return client
+
+
+def address(conversation: Conversation, name: str = "conversation") -> str:
+    return reverse(name, args=[conversation.public_id])
+
+
+def text(response: HttpResponse) -> str:
+    return response.content.decode()
+
+
+def write(client: Client, conversation: Conversation, *, htmx: bool = False, **fields: str) -> Any:
+    data = {"text": "Hello!", "client_key": str(uuid4())} | fields
+    return client.post(address(conversation), data, headers=HTMX if htmx else {})
+
+
+# --- Who may come in
+
+
+@pytest.mark.parametrize("name", ["inbox", "conversation_list"])
+def test_a_stranger_is_sent_to_sign_in_and_back(client: Client, name: str) -> None:
+    response = client.get(reverse(name))
+
+    assert response.status_code == 302
+    assert response["Location"] == f"{reverse('login')}?next={reverse(name)}"
+
+
+def test_a_stranger_sees_and_writes_nothing(client: Client, conversation: Conversation) -> None:
+    assert client.get(address(conversation)).status_code == 302
+    assert write(client, conversation).status_code == 302
+    assert not Message.objects.exists()
+
+
+def test_a_part_that_refreshes_itself_gets_no_sign_in_form(client: Client, conversation: Conversation) -> None:
+    response = client.get(address(conversation, "messages"), headers=HTMX)
+
+    assert response.status_code == 401
+    assert not response.content
+
+
+@pytest.mark.parametrize("name", ["conversation", "messages"])
+def test_a_foreign_conversation_looks_like_one_that_is_missing(signed_in: Client, name: str) -> None:
+    foreign = make_conversation(make_creator(make_user()))
+    missing = reverse(name, args=[uuid4()])
+
+    answers = [signed_in.get(address(foreign, name)), signed_in.get(missing)]
+
+    assert [answer.status_code for answer in answers] == [404, 404]
+    assert text(answers[0]) == text(answers[1])
+
+
+def test_nobody_writes_or_marks_read_in_a_foreign_conversation(signed_in: Client) -> None:
+    foreign = make_conversation(make_creator(make_user()), unread_count=1)
+
+    assert write(signed_in, foreign).status_code == 404
+    assert signed_in.post(address(foreign, "mark_read")).status_code == 404
+    foreign.refresh_from_db()
+    assert foreign.unread_count == 1
+    assert not Message.objects.exists()
+
+
+def test_staff_get_no_inbox_they_are_not_a_member_of(client: Client, conversation: Conversation) -> None:
+    client.force_login(make_user(is_staff=True, is_superuser=True))
+
+    assert client.get(address(conversation)).status_code == 404
+    assert "Daniel" not in text(client.get(reverse("inbox")))
+
+
+def test_a_viewer_reads_but_neither_writes_nor_marks_read(client: Client, conversation: Conversation) -> None:
+    viewer = make_user()
+    make_membership(viewer, conversation.creator, role=Membership.Role.VIEWER)
+    conversation.receive(text="Are you there?", platform_id="p1", written_at=timezone.now())
+    client.force_login(viewer)
+
+    page = client.get(address(conversation))
+
+    assert "Are you there?" in text(page)
+    assert 'id="composer"' not in text(page)
+    assert "mark-read" not in text(page)
+    assert write(client, conversation).status_code == 403
+    assert client.post(address(conversation, "mark_read")).status_code == 403
+    assert not Message.objects.filter(direction=Message.Direction.OUT).exists()
+
+
+def test_pages_are_never_cached(signed_in: Client, conversation: Conversation) -> None:
+    assert "no-store" in signed_in.get(address(conversation))["Cache-Control"]
+
+
+def test_the_addresses_work_with_a_slash_at_their_end(signed_in: Client, conversation: Conversation) -> None:
+    for page in (reverse("inbox"), address(conversation)):
+        assert signed_in.get(f"{page}/").status_code == 200
+
+
+# --- The list
+
+
+def test_nobody_has_written_yet(signed_in: Client, creator: Creator) -> None:
+    page = text(signed_in.get(reverse("inbox")))
+
+    assert "No conversations yet" in page
+    assert "No conversation open" in page
+
+
+def test_the_newest_conversation_stands_first(signed_in: Client, creator: Creator) -> None:
+    for name, minutes in (("Older", 60), ("Newest", 0), ("Newer", 30)):
+        make_conversation(fan=make_fan(creator, name=name), last_message_at=timezone.now() - timedelta(minutes=minutes))
+
+    page = text(signed_in.get(reverse("inbox")))
+
+    assert re.findall(r'class="row-name"[^>]*>(\w+)<', page) == ["Newest", "Newer", "Older"]
+
+
+def test_older_conversations_follow_without_gap_or_repetition(signed_in: Client, creator: Creator) -> None:
+    # Many at the very same moment: the page must not begin in the middle of them twice.
+    moment = timezone.now()
+    for number in range(120):
+        make_conversation(fan=make_fan(creator, name=f"fan{number}"), last_message_at=moment)
+
+    names, page = [], text(signed_in.get(reverse("inbox")))
+    while True:
+        names += re.findall(r'class="row-name"[^>]*>(\w+)<', page)
+        older = re.search(r'class="more" href="([^"]*before=[^"]*)"', page)
+        if not older:
+            break
+        page = text(signed_in.get(older[1].replace("&amp;", "&")))
+
+    assert len(names) == 120
+    assert set(names) == {f"fan{number}" for number in range(120)}
+
+
+@pytest.mark.parametrize("cursor", ["nonsense", "1.2.3", "9" * 40, f"12.{uuid4()}", f"{10**30}.{uuid4()}"])
+def test_a_cursor_nobody_gave_out_breaks_nothing(signed_in: Client, conversation: Conversation, cursor: str) -> None:
+    assert signed_in.get(reverse("inbox"), {"before": cursor}).status_code == 200
+
+
+def test_only_unread_ones_and_the_opened_one_are_listed(signed_in: Client, creator: Creator) -> None:
+    opened = make_conversation(fan=make_fan(creator, name="Opened"))
+    make_conversation(fan=make_fan(creator, name="Unread"), unread_count=2)
+    make_conversation(fan=make_fan(creator, name="Read"))
+
+    page = text(signed_in.get(address(opened), {"show": "unread"}))
+
+    assert set(re.findall(r'class="row-name"[^>]*>(\w+)<', page)) == {"Opened", "Unread"}
+
+
+def test_the_list_answers_nothing_new_until_something_is(signed_in: Client, conversation: Conversation) -> None:
+    Dispatch.note(heartbeat_at=database_now())
+    poll = live_address(signed_in.get(reverse("inbox")), "list")
+    assert signed_in.get(poll).status_code == 204
+
+    conversation.receive(text="Hi Mia", platform_id="p1", written_at=timezone.now())
+    update = signed_in.get(poll)
+
+    assert "Hi Mia" in text(update)
+    assert signed_in.get(live_address(update, "list")).status_code == 204
+
+
+@pytest.mark.parametrize(
+    ("stop", "words"),
+    [
+        (lambda creator, now: creator.line.pause(reason="Session lost: connect again.", now=now), "Session lost"),
+        (lambda creator, now: Dispatch.stop_sending(reason="Maintenance tonight.", now=now), "Maintenance tonight."),
+        (lambda creator, now: Dispatch.note(heartbeat_at=now - timedelta(hours=1)), "nothing is being sent right now"),
+        (lambda creator, now: Dispatch.note(gate_trouble="Redis is away."), "Redis is away."),
+    ],
+)
+def test_the_page_says_by_itself_why_nothing_goes_out(
+    signed_in: Client, creator: Creator, stop: Callable[..., None], words: str
+) -> None:
+    now = database_now()
+    Dispatch.note(heartbeat_at=now)
+    before = signed_in.get(reverse("inbox"))
+    assert words not in text(before)
+
+    stop(creator, now)
+
+    assert words in text(signed_in.get(live_address(before, "list")))
+    assert words in text(signed_in.get(reverse("inbox")))
+
+
+# --- The thread
+
+
+@pytest.mark.parametrize(
+    ("status", "state"),
+    [
+        (Status.QUEUED, "Waiting"),
+        (Status.HANDED_OVER, "Waiting"),
+        (Status.SENDING, "Sending"),
+        (Status.SENT, "Sent"),
+        (Status.DELIVERED, "Delivered"),
+        (Status.READ, "Read"),
+        (Status.FAILED, "Failed"),
+        (Status.UNKNOWN, "Outcome unknown"),
+        (Status.NEEDS_PERSON, "Needs a person"),
+        (Status.CANCELLED, "Cancelled"),
+    ],
+)
+def test_every_state_has_an_icon_and_words(
+    signed_in: Client, conversation: Conversation, status: Status, state: str
+) -> None:
+    make_message(conversation, status=status)
+
+    page = text(signed_in.get(address(conversation)))
+
+    assert re.search(rf'class="state"><svg class="icon".*?</svg>\s*{state}</span>', page)
+
+
+def test_a_failure_says_its_cause(signed_in: Client, conversation: Conversation) -> None:
+    make_message(conversation, status=Status.FAILED, cause="Links are not allowed.")
+
+    assert "Links are not allowed." in text(signed_in.get(address(conversation)))
+
+
+def test_a_waiting_message_says_why_it_waits(signed_in: Client, conversation: Conversation) -> None:
+    conversation.creator.line.pause(reason="Session lost.", now=database_now())
+    make_message(conversation)
+
+    assert "Paused: Session lost." in text(signed_in.get(address(conversation)))
+
+
+def test_price_and_media_are_words_and_links_that_load_nothing(signed_in: Client, conversation: Conversation) -> None:
+    message = make_message(conversation, price_cents=1250)
+    Attachment.objects.create(message=message, position=0, url="https://cdn.example.com/a/clip.MP4?x=1")
+
+    page = text(signed_in.get(address(conversation)))
+
+    assert "$12.50 to unlock" in page
+    assert '<a href="https://cdn.example.com/a/clip.MP4?x=1" rel="noreferrer noopener"' in page
+    assert "Video · <bdi>cdn.example.com</bdi>" in page
+    assert "<img" not in page
+    assert "<video" not in page
+
+
+def test_what_people_wrote_is_never_markup(signed_in: Client, conversation: Conversation) -> None:
+    conversation.receive(text="<script>alert(1)</script>", platform_id="p1", written_at=timezone.now())
+
+    assert "<script>alert" not in text(signed_in.get(address(conversation)))
+
+
+def test_days_and_groups_follow_the_creators_clock(signed_in: Client, conversation: Conversation) -> None:
+    # 22:58 and 23:02 in Paris are one day and one group; 23:59 and 00:01 are two.
+    midnight = timezone.now().replace(month=1, day=15, hour=23, minute=0, second=0, microsecond=0)
+    for minutes in (-62, -58, -1, 1):
+        make_message(conversation, status=Status.RECEIVED, send_at=midnight + timedelta(minutes=minutes))
+
+    page = text(signed_in.get(address(conversation)))
+
+    assert page.count('<li class="day"') == 2
+    assert page.count("starts-group") == 3
+
+
+def test_older_messages_are_one_link_away_and_stay_on_the_page(signed_in: Client, conversation: Conversation) -> None:
+    moment = timezone.now()
+    for number in range(120):
+        make_message(conversation, status=Status.RECEIVED, text=f"number-{number}.", send_at=moment)
+
+    page = text(signed_in.get(address(conversation)))
+    assert shown(page) == list(range(70, 120))
+
+    for expected in (20, 0):
+        older = re.search(r'id="older"[^>]*hx-get="([^"]+)"', page)
+        assert older
+        page = text(signed_in.get(older[1]))
+        assert shown(page) == list(range(expected, 120))
+    assert 'id="older"' not in page
+
+    poll = live_address(page, "thread")
+    make_message(conversation, status=Status.RECEIVED, text="number-120.", send_at=moment + timedelta(seconds=1))
+    assert shown(text(signed_in.get(poll))) == list(range(121))
+
+
+def test_the_thread_answers_nothing_new_until_something_is(signed_in: Client, conversation: Conversation) -> None:
+    Dispatch.note(heartbeat_at=database_now())
+    message = make_message(conversation)
+    poll = live_address(signed_in.get(address(conversation)), "thread")
+    assert signed_in.get(poll).status_code == 204
+
+    message.move(Status.FAILED, cause="The platform said no.")
+    update = signed_in.get(poll)
+
+    assert "The platform said no." in text(update)
+    assert "<html" not in text(update)
+    assert signed_in.get(live_address(update, "thread")).status_code == 204
+
+
+def test_a_line_that_is_held_changes_the_words_although_no_message_changed(
+    signed_in: Client, conversation: Conversation
+) -> None:
+    Dispatch.note(heartbeat_at=database_now())
+    make_message(conversation)
+    poll = live_address(signed_in.get(address(conversation)), "thread")
+
+    Dispatch.note(gate_trouble="Redis is away.")
+
+    assert "rate limiter cannot be reached" in text(signed_in.get(poll))
+
+
+# --- Reading
+
+
+def test_looking_at_a_page_reads_nothing_but_its_post_does(signed_in: Client, conversation: Conversation) -> None:
+    conversation.receive(text="Hi", platform_id="p1", written_at=timezone.now())
+
+    page = text(signed_in.get(address(conversation)))
+    conversation.refresh_from_db()
+    assert conversation.unread_count == 1
+    assert 'id="mark-read"' in page
+
+    response = signed_in.post(address(conversation, "mark_read"))
+    conversation.refresh_from_db()
+    assert (response.status_code, response["Location"]) == (303, address(conversation))
+    assert conversation.unread_count == 0
+    assert 'id="mark-read"' not in text(signed_in.get(address(conversation)))
+
+
+def test_whoever_answers_has_read(signed_in: Client, conversation: Conversation) -> None:
+    conversation.receive(text="Hi", platform_id="p1", written_at=timezone.now())
+
+    write(signed_in, conversation)
+
+    conversation.refresh_from_db()
+    assert conversation.unread_count == 0
+
+
+# --- Writing
+
+
+def test_a_reply_is_stored_and_the_page_shows_it(signed_in: Client, user: User, conversation: Conversation) -> None:
+    response = write(
+        signed_in,
+        conversation,
+        text="For you",
+        price="9.99",
+        media_urls="https://a.example/1.jpg\r\nhttps://a.example/2",
+    )
+
+    message = Message.objects.get()
+    assert response.status_code == 303
+    assert response["Location"] == f"{address(conversation)}#m-{message.public_id}"
+    assert (message.text, message.price_cents, message.author, message.priority) == ("For you", 999, user, 10)
+    assert [attachment.url for attachment in message.attachments.all()] == [
+        "https://a.example/1.jpg",
+        "https://a.example/2",
+    ]
+    assert "For you" in text(signed_in.get(response["Location"]))
+    assert Line.objects.get().wake_at is not None
+
+
+def test_with_htmx_the_thread_alone_comes_back_and_keeps_its_start(
+    signed_in: Client, conversation: Conversation
+) -> None:
+    first = make_message(conversation, status=Status.RECEIVED, text="first", send_at=timezone.now() - timedelta(days=1))
+    for _ in range(60):
+        make_message(conversation, status=Status.RECEIVED)
+
+    response = write(signed_in, conversation, htmx=True, text="the reply", **{"from": str(first.public_id)})
+
+    assert response.status_code == 200
+    assert "the reply" in text(response)
+    assert f"m-{first.public_id}" in text(response)
+    assert "<html" not in text(response)
+    assert int(response["Huntaze-Seq"]) == Line.objects.get().seq
+
+
+@pytest.mark.parametrize("htmx", [False, True])
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"text": ""}, "the message is empty"),
+        ({"text": " \r\n "}, "the message is empty"),
+        ({"text": "x" * 5001}, "at most 5000 characters"),
+        ({"price": "free"}, "Write the price in dollars"),
+        ({"price": "2.99", "media_urls": "https://a.example/1.jpg"}, "from $3 to $200"),
+        ({"price": "200.01", "media_urls": "https://a.example/1.jpg"}, "from $3 to $200"),
+        ({"price": "5"}, "A paid message needs at least one piece of media."),
+        ({"media_urls": "javascript:alert(1)"}, "is not an http or https address"),
+        ({"media_urls": "\n".join(["https://a.example/1.jpg"] * 21)}, "At most 20 pieces of media"),
+        ({"send_at": "2020-01-01T10:00"}, "This time has passed."),
+        ({"send_at": "2999-01-01T10:00"}, "At most 366 days ahead."),
+        ({"send_at": "soon"}, "Enter a valid date/time."),
+        ({"client_key": "mine"}, "Enter a valid UUID."),
+    ],
+)
+def test_what_cannot_be_sent_is_explained_and_stays_in_the_composer(
+    signed_in: Client, conversation: Conversation, fields: dict[str, str], words: str, htmx: bool
+) -> None:
+    response = write(signed_in, conversation, htmx=htmx, **({"text": "keep <me>"} | fields))
+
+    assert response.status_code == 400
+    assert words in text(response)
+    if "text" not in fields:
+        assert "keep &lt;me&gt;" in text(response)
+    assert ("<html" in text(response)) is not htmx
+    assert not Message.objects.exists()
+
+
+def test_a_double_click_is_one_message(signed_in: Client, conversation: Conversation) -> None:
+    key = str(uuid4())
+
+    first, second = (write(signed_in, conversation, client_key=key) for _ in range(2))
+
+    assert first["Location"] == second["Location"]
+    assert Message.objects.count() == 1
+
+
+def test_every_page_gives_the_composer_a_new_key(signed_in: Client, conversation: Conversation) -> None:
+    keys = {
+        re.search(r'name="client_key" value="([^"]+)"', text(signed_in.get(address(conversation))))[1]  # type: ignore[index]
+        for _ in range(2)
+    }
+
+    assert len(keys) == 2
+
+
+def test_a_fan_the_platform_cannot_find_gets_words_instead_of_a_composer(signed_in: Client, creator: Creator) -> None:
+    conversation = make_conversation(fan=make_fan(creator, platform_id="", name="Ghost"))
+
+    page = signed_in.get(address(conversation))
+    answer = write(signed_in, conversation)
+
+    assert "Ghost is known by handle only." in text(page)
+    assert 'id="composer"' not in text(page)
+    assert answer.status_code == 400
+    assert not Message.objects.exists()
+
+
+def test_a_reply_without_a_csrf_token_is_refused(user: User, conversation: Conversation) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(user)
+
+    response = write(client, conversation)
+
+    assert response.status_code == 403
+    assert "This page was open for too long" in text(response)
+    assert not Message.objects.exists()
+
+
+def test_an_unknown_time_zone_does_not_break_the_inbox(signed_in: Client, conversation: Conversation) -> None:
+    Creator.objects.update(timezone="Mars/Olympus")
+
+    assert signed_in.get(address(conversation)).status_code == 200
+
+
+# --- How much it costs
+
+
+@pytest.mark.parametrize("rows", [2, 200])
+def test_a_page_costs_the_same_queries_however_much_it_shows(
+    signed_in: Client, creator: Creator, rows: int, django_assert_max_num_queries: Any
+) -> None:
+    Dispatch.current()
+    for _ in range(rows):
+        opened = make_conversation(creator, unread_count=1)
+    for number in range(rows):
+        message = make_message(opened, status=Status.READ if number % 2 else Status.RECEIVED)
+        Attachment.objects.create(message=message, position=0, url="https://a.example/1.jpg")
+
+    for page in (
+        reverse("inbox"),
+        address(opened),
+        address(opened, "messages"),
+        reverse("conversation_list"),
+    ):
+        with django_assert_max_num_queries(12):
+            assert signed_in.get(page).status_code == 200
+
+
+# --- Sign-in
+
+
+def test_a_wrong_password_is_refused_without_saying_which_part_was_wrong(client: Client, user: User) -> None:
+    response = client.post(reverse("login"), {"username": user.username, "password": "wrong"})
+
+    assert "Please enter a correct username and password" in text(response)
+    assert 'role="alert"' in text(response)
+    assert "_auth_user_id" not in client.session
+
+
+def test_after_sign_in_the_page_asked_for_opens(client: Client, conversation: Conversation) -> None:
+    form = {"username": "mia", "password": "correct-horse-battery", "next": address(conversation)}
+
+    response = client.post(reverse("login"), form)
+
+    assert (response.status_code, response["Location"]) == (302, address(conversation))
+
+
+def test_signing_out_is_a_post(signed_in: Client) -> None:
+    assert signed_in.get(reverse("logout")).status_code == 405
+    assert signed_in.post(reverse("logout")).status_code == 302
+    assert signed_in.get(reverse("inbox")).status_code == 302
+
+
+# --- Reading pages
+
+
+def live_address(page: HttpResponse | str, part: str) -> str:
+    """Where a part of the page asks for what changed."""
+    found = re.search(rf'id="{part}"[^>]*hx-get="([^"]+)"', page if isinstance(page, str) else text(page))
+    assert found
+    return found[1].replace("&amp;", "&")
+
+
+def shown(page: str) -> list[int]:
+    return [int(number) for number in re.findall(r"number-(\d+)\.", page)]

@@ -1,0 +1,68 @@
+"""A page that reports every complaint of the browser, and somebody signed in to look at it."""
+
+from collections.abc import Callable, Iterator
+from urllib.parse import urlsplit
+
+import pytest
+from django.test import Client
+from playwright.sync_api import BrowserContext, Page
+from pytest_django.live_server_helper import LiveServer
+
+from crm.clock import database_now
+from crm.models import Conversation, Creator, Dispatch, User
+from crm.tests.factories import make_conversation, make_creator, make_fan, make_user
+
+REPORT_POLICY = "addEventListener('securitypolicyviolation', (event) => console.error('CSP', event.violatedDirective))"
+
+
+@pytest.fixture(autouse=True)
+def quiet(context: BrowserContext, live_server: LiveServer) -> Iterator[list[str]]:
+    """No complaint in the console, no violation of the policy, no request to anybody else.
+
+    A test that provokes complaints takes them out of this list.
+    """
+    complaints: list[str] = []
+    host = urlsplit(live_server.url).netloc
+    context.add_init_script(REPORT_POLICY)
+    context.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
+    context.on("weberror", lambda error: complaints.append(str(error.error)))
+    context.on("request", lambda asked: complaints.append(asked.url) if urlsplit(asked.url).netloc != host else None)
+    yield complaints
+    context.close()
+    assert complaints == []
+
+
+@pytest.fixture
+def user() -> User:
+    Dispatch.note(heartbeat_at=database_now())
+    return make_user("mia")
+
+
+@pytest.fixture
+def creator(user: User) -> Creator:
+    return make_creator(user, name="Mia")
+
+
+@pytest.fixture
+def conversation(creator: Creator) -> Conversation:
+    return make_conversation(fan=make_fan(creator, name="Daniel"))
+
+
+@pytest.fixture
+def sign_in(context: BrowserContext, live_server: LiveServer, user: User) -> Callable[[], None]:
+    """Signs the browser in without the form; the form has a test of its own."""
+
+    def sign_in() -> None:
+        client = Client()
+        client.force_login(user)
+        context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": live_server.url}])
+
+    return sign_in
+
+
+@pytest.fixture
+def opened(page: Page, live_server: LiveServer, conversation: Conversation, sign_in: Callable[[], None]) -> Page:
+    """The conversation in the browser, its updates under way."""
+    sign_in()
+    page.goto(f"{live_server.url}/messages/onlyfans/{conversation.public_id}")
+    return page

@@ -1,0 +1,316 @@
+"""The inbox in Chromium: what people see happen, with JavaScript and without."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+from playwright.sync_api import Browser, Page, Route, expect
+from pytest_django.live_server_helper import LiveServer
+
+from crm.models import Conversation, Creator, Message, User
+from crm.models.messages import Status
+from crm.tests.factories import PASSWORD, make_conversation, make_fan, make_message
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+
+def scrolled_up(page: Page) -> None:
+    page.locator("#scroller").evaluate("scroller => scroller.scrollTop = -scroller.scrollHeight")
+
+
+def top_of(page: Page, message: Message) -> float:
+    box = page.locator(f"#m-{message.public_id}").bounding_box()
+    assert box
+    return box["y"]
+
+
+def test_from_sign_in_to_a_reply(page: Page, live_server: LiveServer, user: User, conversation: Conversation) -> None:
+    page.goto(f"{live_server.url}/")
+    page.get_by_label("Username").fill(user.username)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("link", name="Daniel").click()
+
+    page.get_by_label("Message to Daniel").fill("Hello Daniel!\nHow was your day?")
+    page.keyboard.press("Control+Enter")
+
+    bubble = page.locator("#thread .message", has_text="How was your day?")
+    expect(bubble).to_contain_text("Waiting")
+    expect(page.get_by_label("Message to Daniel")).to_have_value("")
+    expect(page.locator(".row-preview")).to_contain_text("Hello Daniel! How was your day?")
+    assert Message.objects.get().text == "Hello Daniel!\nHow was your day?"
+
+
+def test_the_bubble_is_there_before_the_server_has_answered(opened: Page) -> None:
+    waiting: list[Route] = []
+    opened.route("**/messages/onlyfans/*", lambda route: _hold_posts(route, waiting))
+    opened.get_by_label("Message to Daniel").fill("Right away")
+
+    milliseconds = opened.evaluate(
+        """() => new Promise((seen) => {
+            const start = performance.now();
+            new MutationObserver(() => seen(performance.now() - start))
+                .observe(document.getElementById("pending"), { childList: true });
+            document.getElementById("composer").requestSubmit();
+        })"""
+    )
+
+    assert milliseconds < 100
+    expect(opened.locator("#pending .message")).to_contain_text("Right away")
+    opened.wait_for_timeout(200)
+    waiting.pop().continue_()
+    expect(opened.locator("#thread .message")).to_contain_text("Right away")
+    expect(opened.locator("#pending .message")).to_have_count(0)
+
+
+def test_replies_written_fast_arrive_each_once_and_in_order(opened: Page) -> None:
+    for text in ("one", "two", "three"):
+        opened.get_by_label("Message to Daniel").fill(text)
+        opened.keyboard.press("Control+Enter")
+
+    expect(opened.locator("#thread .text")).to_have_text(["one", "two", "three"])
+    assert list(Message.objects.order_by("id").values_list("text", flat=True)) == ["one", "two", "three"]
+
+
+def test_text_is_back_when_the_server_cannot_be_reached_and_goes_out_once(opened: Page, quiet: list[str]) -> None:
+    # The worst case: the message was stored, only the answer was lost.
+    opened.route("**/messages/onlyfans/*", _lose_answers)
+    opened.get_by_label("Message to Daniel").fill("Only once")
+    opened.keyboard.press("Control+Enter")
+    expect(opened.get_by_text("The server did not answer.")).to_be_visible()
+    expect(opened.get_by_label("Message to Daniel")).to_have_value("Only once")
+
+    opened.unroute_all()
+    opened.get_by_role("button", name="Send").click()
+
+    expect(opened.get_by_label("Message to Daniel")).to_have_value("")
+    expect(opened.locator("#thread .message")).to_have_count(1)
+    assert Message.objects.count() == 1
+    assert all("ERR_FAILED" in complaint for complaint in quiet)
+    quiet.clear()
+
+
+def test_an_error_stands_at_its_field_and_what_was_typed_stays(opened: Page, quiet: list[str]) -> None:
+    opened.get_by_text("Price, media, time").click()
+    opened.get_by_label("Price in dollars").fill("250")
+    opened.get_by_label("Message to Daniel").fill("For you")
+    opened.get_by_role("button", name="Send").click()
+
+    expect(opened.get_by_text("A price is 0, or from $3 to $200.")).to_be_visible()
+    expect(opened.get_by_label("Price in dollars")).to_be_focused()
+    expect(opened.get_by_label("Message to Daniel")).to_have_value("For you")
+    assert not Message.objects.exists()
+
+    opened.get_by_label("Price in dollars").fill("25")
+    opened.get_by_label("Media addresses").fill("https://a.example/1.jpg")
+    opened.keyboard.press("Control+Enter")
+    expect(opened.locator("#thread .message")).to_contain_text("$25 to unlock")
+    assert all("400 (Bad Request)" in complaint for complaint in quiet)
+    quiet.clear()
+
+
+def test_a_text_that_is_too_long_is_counted_and_not_sent(opened: Page) -> None:
+    opened.get_by_label("Message to Daniel").fill("🥹" * 5001)
+    opened.keyboard.press("Control+Enter")
+
+    expect(opened.locator(".characters")).to_have_text("5,001 / 5,000")
+    expect(opened.locator("#pending .message")).to_have_count(0)
+    expect(opened.get_by_label("Message to Daniel")).not_to_have_value("")
+
+
+def test_states_and_replies_appear_by_themselves(opened: Page, conversation: Conversation) -> None:
+    message = make_message(conversation, text="On its way", status=Status.HANDED_OVER)
+    bubble = opened.locator(f"#m-{message.public_id}")
+    expect(bubble).to_contain_text("Waiting")
+
+    message.move(Status.SENDING)
+    message.move(Status.SENT, sent_at=timezone.now(), lease=None, lease_until=None)
+    expect(bubble).to_contain_text("Sent")
+
+    conversation.receive(text="Got it, thank you", platform_id="p1", written_at=timezone.now())
+    expect(opened.locator("#thread")).to_contain_text("Got it, thank you")
+    expect(opened.get_by_role("log")).to_have_text("Daniel: Got it, thank you")
+    expect(opened.locator(".row .badge")).to_have_count(0)
+    conversation.refresh_from_db()
+    assert conversation.unread_count == 0
+
+
+def test_seeing_a_conversation_reads_it(
+    page: Page, live_server: LiveServer, conversation: Conversation, sign_in: Callable[[], None]
+) -> None:
+    conversation.receive(text="Are you there?", platform_id="p1", written_at=timezone.now())
+    sign_in()
+    page.goto(f"{live_server.url}/messages/onlyfans")
+    expect(page.locator(".row .badge")).to_contain_text("1")
+
+    page.get_by_role("link", name="Daniel").click()
+
+    expect(page.locator(".row .badge")).to_have_count(0)
+    conversation.receive(text="Hello?", platform_id="p2", written_at=timezone.now())
+    page.reload()
+    expect(page.locator(".row .badge")).to_have_count(0)
+
+
+def test_an_update_leaves_alone_what_is_being_typed_and_read(opened: Page, conversation: Conversation) -> None:
+    messages = [make_message(conversation, status=Status.RECEIVED, text=f"number {n}") for n in range(60)]
+    opened.reload()
+    opened.get_by_label("Message to Daniel").fill("half a sent")
+    scrolled_up(opened)
+    before = top_of(opened, messages[15])
+
+    conversation.receive(text="Are you there?", platform_id="p1", written_at=timezone.now())
+
+    expect(opened.locator("#thread")).to_contain_text("Are you there?")
+    assert top_of(opened, messages[15]) == pytest.approx(before, abs=1)
+    expect(opened.get_by_label("Message to Daniel")).to_have_value("half a sent")
+    expect(opened.get_by_label("Message to Daniel")).to_be_focused()
+    opened.get_by_role("button", name="New messages").click()
+    expect(opened.locator("#thread .text").last).to_be_in_viewport()
+
+
+def test_older_messages_come_in_above_without_a_jump(opened: Page, conversation: Conversation) -> None:
+    messages = [make_message(conversation, status=Status.RECEIVED, text=f"number {n}") for n in range(120)]
+    opened.reload()
+    scrolled_up(opened)
+    before = top_of(opened, messages[70])
+
+    opened.get_by_role("link", name="Older messages").click()
+
+    expect(opened.locator("#thread .message")).to_have_count(100)
+    assert top_of(opened, messages[70]) == pytest.approx(before, abs=1)
+    make_message(conversation, status=Status.RECEIVED, text="the newest")
+    expect(opened.locator("#thread .message")).to_have_count(101)
+
+
+def test_another_conversation_opens_in_place_and_each_keeps_its_draft(opened: Page, creator: Creator) -> None:
+    make_conversation(fan=make_fan(creator, name="Sofia"))
+    opened.get_by_label("Message to Daniel").fill("for Daniel")
+
+    opened.get_by_role("link", name="Sofia").click()
+    expect(opened.get_by_role("heading", name="Sofia")).to_be_visible()
+    expect(opened.get_by_label("Message to Sofia")).to_have_value("")
+    expect(opened.get_by_label("Message to Sofia")).to_be_focused()
+    opened.get_by_label("Message to Sofia").fill("for Sofia")
+    opened.keyboard.press("Control+Enter")
+    expect(opened.locator("#thread .message")).to_contain_text("for Sofia")
+
+    opened.get_by_role("link", name="Daniel").click()
+    expect(opened.get_by_label("Message to Daniel")).to_have_value("for Daniel")
+    assert Message.objects.get().conversation.fan.name == "Sofia"
+
+    opened.go_back()
+    expect(opened.get_by_role("heading", name="Sofia")).to_be_visible()
+
+
+def test_the_row_under_the_pointer_does_not_move(opened: Page, creator: Creator, conversation: Conversation) -> None:
+    older = make_conversation(fan=make_fan(creator, name="Sofia"), last_message_at=timezone.now() - timedelta(hours=1))
+    opened.reload()
+    names = opened.locator(".row-name")
+    expect(names).to_have_text(["Daniel", "Sofia"])
+    opened.locator(f"#c-{conversation.public_id}").hover()
+
+    older.receive(text="Me first", platform_id="p1", written_at=timezone.now())
+
+    expect(opened.locator(f"#c-{older.public_id}")).to_contain_text("Me first")
+    expect(names).to_have_text(["Daniel", "Sofia"])
+    expect(opened.get_by_role("button", name="Show what is new")).to_be_visible()
+
+    opened.get_by_label("Message to Daniel").hover()
+    expect(names).to_have_text(["Sofia", "Daniel"])
+
+
+def test_nothing_is_asked_while_nobody_looks(opened: Page) -> None:
+    asked: list[str] = []
+    opened.on("request", lambda request: asked.append(request.url))
+
+    _set_hidden(opened, True)
+    opened.wait_for_timeout(300)
+    asked.clear()
+    opened.wait_for_timeout(2500)
+    assert asked == []
+
+    with opened.expect_request(lambda request: "/messages?" in request.url, timeout=1000):
+        _set_hidden(opened, False)
+
+
+def test_who_is_signed_out_is_told_and_loses_no_text(opened: Page, quiet: list[str]) -> None:
+    opened.get_by_label("Message to Daniel").fill("half a sentence")
+    opened.context.clear_cookies(name="sessionid")
+
+    expect(opened.get_by_text("You are signed out.").first).to_be_visible()
+    opened.keyboard.press("Control+Enter")
+    expect(opened.get_by_text("You are signed out. Sign in again in another tab")).to_be_visible()
+
+    expect(opened.get_by_label("Message to Daniel")).to_have_value("half a sentence")
+    quiet.clear()
+
+
+@pytest.mark.parametrize("width", [320, 390])
+def test_a_phone_shows_one_pane_at_a_time(
+    page: Page, live_server: LiveServer, conversation: Conversation, sign_in: Callable[[], None], width: int
+) -> None:
+    sign_in()
+    page.set_viewport_size({"width": width, "height": 720})
+    page.goto(f"{live_server.url}/messages/onlyfans")
+    expect(page.locator(".thread-pane")).to_be_hidden()
+
+    page.get_by_role("link", name="Daniel").click()
+    expect(page.get_by_role("heading", name="Daniel")).to_be_focused()
+    expect(page.locator(".list-pane")).to_be_hidden()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+    page.get_by_role("link", name="All conversations").click()
+    expect(page.get_by_role("link", name="Daniel")).to_be_visible()
+
+
+def test_without_javascript_everything_reads_filters_and_sends(
+    browser: Browser, live_server: LiveServer, user: User, conversation: Conversation
+) -> None:
+    conversation.receive(text="Are you there?", platform_id="p1", written_at=timezone.now())
+    with browser.new_context(java_script_enabled=False) as context:
+        page = context.new_page()
+        page.goto(f"{live_server.url}/messages/onlyfans")
+        page.get_by_label("Username").fill(user.username)
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Sign in").click()
+        page.get_by_role("link", name="Unread 1").click()
+        page.get_by_role("link", name="Daniel").click()
+        expect(page.locator("#thread")).to_contain_text("Are you there?")
+        page.get_by_role("button", name="Mark as read").click()
+        expect(page.get_by_role("button", name="Mark as read")).to_have_count(0)
+
+        page.get_by_label("Message to Daniel").fill("I am!")
+        page.get_by_role("button", name="Send").click()
+
+        expect(page.locator(".message.out")).to_contain_text("I am!")
+        expect(page.locator(".message.out")).to_be_in_viewport()
+        Message.objects.filter(direction=Message.Direction.OUT).update(status=Status.FAILED, cause="They said no.")
+        page.get_by_role("link", name="Refresh").click()
+        expect(page.locator(".message.out")).to_contain_text("They said no.")
+
+
+def _hold_posts(route: Route, held: list[Route]) -> None:
+    if route.request.method == "POST":
+        held.append(route)
+    else:
+        route.continue_()
+
+
+def _lose_answers(route: Route) -> None:
+    if route.request.method == "POST":
+        route.fetch()
+        route.abort()
+    else:
+        route.continue_()
+
+
+def _set_hidden(page: Page, hidden: bool) -> None:
+    """Say what a browser says when its tab goes into the background or comes back."""
+    page.evaluate(
+        """(hidden) => {
+            Object.defineProperty(document, "hidden", { configurable: true, get: () => hidden });
+            document.dispatchEvent(new Event("visibilitychange"));
+        }""",
+        hidden,
+    )
