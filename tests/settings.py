@@ -8,6 +8,7 @@ import base64
 import os
 import shutil
 import tempfile
+from pathlib import Path
 
 from huntaze.laptop.environment import ADDRESSES, PAST_THE_STAND_IN, free_ports, stand_in_aws
 
@@ -39,4 +40,5 @@ from huntaze.settings import DATABASES  # noqa: E402
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["TEST"] = {"NAME": f"{_home}/tests.sqlite3"}
 DATABASES["default"]["CONN_MAX_AGE"] = 0
+STATIC_ROOT = Path(_home)
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -81,7 +81,7 @@ class Choice:
 
 def choose(given: Mapping[str, str], *, home: Path, port: int) -> Choice:
     """Complete what was ``given`` (the environment and .env) into a whole; the pages are on ``port``."""
-    rate_limited = environ.Env(RATE_LIMITER_ENABLED=(bool, True))("RATE_LIMITER_ENABLED")
+    rate_limited = given.get("RATE_LIMITER_ENABLED", "true").lower() in environ.Env.BOOLEAN_TRUE_STRINGS
     runs_redis = rate_limited and not given.get("REDIS_ENDPOINT")
     runs_sqs = rate_limited and not (given.get("AWS_ENDPOINT_URL") or given.get("SQS_RATE_LIMITER_QUEUE_URL"))
     redis_port, sqs_port, simulator_port = free_ports(3)

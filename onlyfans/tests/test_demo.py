@@ -6,7 +6,7 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
-from pytest_django.fixtures import SettingsWrapper
+from pytest_django.fixtures import Settings
 
 from crm.models import Conversation, Creator, Fan, Message, User
 from onlyfans.models import Connection
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def debug(settings: SettingsWrapper) -> None:
+def debug(settings: Settings) -> None:
     settings.DEBUG = True
 
 
@@ -33,7 +33,7 @@ def test_the_demo_login_works_and_owns_the_creator(client: Client) -> None:
     assert Creator.objects.sendable_by(User.objects.get(username="demo")).get().name == "Ava Laurent"
 
 
-def test_without_debug_there_is_no_demo_login(settings: SettingsWrapper) -> None:
+def test_without_debug_there_is_no_demo_login(settings: Settings) -> None:
     settings.DEBUG = False
 
     with pytest.raises(CommandError, match="only with DEBUG"):
