@@ -185,6 +185,7 @@ def test_older_messages_come_in_above_without_a_jump(opened: Page, conversation:
 
 def test_another_conversation_opens_in_place_and_each_keeps_its_draft(opened: Page, creator: Creator) -> None:
     make_conversation(fan=make_fan(creator, name="Sofia"))
+    opened.reload()
     opened.get_by_label("Message to Daniel").fill("for Daniel")
 
     opened.get_by_role("link", name="Sofia").click()
