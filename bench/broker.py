@@ -17,6 +17,7 @@ small HTTP proxy in this process counts requests and misbehaves on demand. Every
 import base64
 import http.client
 import json
+import logging
 import os
 import signal
 import socket
@@ -30,17 +31,23 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 
 import boto3
 from celery import Celery
+from celery.bin.celery import celery as command_line
+
+logger = logging.getLogger(__name__)
 
 Options = dict[str, Any]
 REGION = "eu-west-1"
 VISIBILITY = 8
+ERRORS = {400: "ThrottlingException", 403: "AccessDenied", 503: "ServiceUnavailable"}
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "bench", "AWS_SECRET_ACCESS_KEY": "bench"}
 STARTED: list[subprocess.Popen[bytes]] = []
 PRUDENT = {"connect_timeout": 2, "read_timeout": 3, "retries": {"total_max_attempts": 1}}
 
@@ -51,6 +58,7 @@ PRUDENT = {"connect_timeout": 2, "read_timeout": 3, "retries": {"total_max_attem
 def make_app(options: Options) -> Celery:
     app = Celery("bench", broker="sqs://")
     app.conf.update(
+        broker_transport="onlyfans.broker:Transport" if options.get("repaired") else None,
         task_default_queue=options["queue"],
         broker_transport_options={
             "region": REGION,
@@ -91,10 +99,9 @@ def make_app(options: Options) -> Celery:
 
 
 def run_worker(options: Options) -> None:
-    make_app(options).worker_main(
-        ["worker", "--pool=prefork", f"--concurrency={options.get('concurrency', 2)}", "--loglevel=WARNING"]
-        + ["--without-gossip", "--without-mingle", "--without-heartbeat"]
-    )
+    make_app(options).set_current()
+    quiet = ["--loglevel=WARNING", "--without-gossip", "--without-mingle", "--without-heartbeat"]
+    command_line(["worker", "--pool=prefork", f"--concurrency={options.get('concurrency', 2)}", *quiet])
 
 
 def run_moto(_: Options) -> None:
@@ -115,9 +122,10 @@ def run_publish(options: Options) -> None:
         outcome = "ok"
         try:
             app.send_task("bench.step", ("x" * options.get("size", 1), time.time()))
-        except Exception as error:  # noqa: BLE001 - which ones come is the question
-            kind, cause = type(error), type(error.__cause__)
-            outcome = f"{kind.__module__}.{kind.__name__}" + (f" from {cause.__name__}" if error.__cause__ else "")
+        except Exception as error:
+            outcome = type(error).__name__
+            if error.__cause__:
+                outcome += f" from {type(error.__cause__).__name__}"
         outcomes.append([round(time.perf_counter() - began, 3), outcome])
         began = time.perf_counter()
     print(json.dumps(outcomes))
@@ -132,7 +140,7 @@ def run_fork(options: Options) -> None:
     for _ in range(40):
         try:
             app.send_task("bench.step", ("fork", time.time()))
-        except Exception:  # noqa: BLE001
+        except Exception:
             failed += 1
     if 0 in children:
         os._exit(min(failed, 100))
@@ -146,8 +154,7 @@ def run_fork(options: Options) -> None:
 
 def spawn(role: str, options: Options, endpoint: str = "", **kwargs: Any) -> subprocess.Popen[bytes]:
     environment = {key: value for key, value in os.environ.items() if "proxy" not in key.lower()}
-    environment |= {"AWS_ACCESS_KEY_ID": "bench", "AWS_SECRET_ACCESS_KEY": "bench", "AWS_ENDPOINT_URL": endpoint}
-    environment |= options.get("environment", {})
+    environment |= CREDENTIALS | {"AWS_ENDPOINT_URL": endpoint} | options.get("environment", {})
     command = [sys.executable, __file__, "--role", role, json.dumps(options)]
     process = subprocess.Popen(command, env=environment, start_new_session=True, **kwargs)
     STARTED.append(process)
@@ -193,7 +200,7 @@ class Proxy:
                 with suppress(OSError):
                     super().finish()
 
-            def log_message(self, format: str, *args: Any) -> None: ...
+            def log_message(self, *args: Any) -> None: ...
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -208,9 +215,9 @@ class Proxy:
                 if fault == "drop":
                     self.close_connection = True
                     return
+                assert not isinstance(fault, str)
                 with suppress(OSError, http.client.HTTPException):
-                    self.answer(*((fault, b'{"__type": "x#Fault", "message": "as asked"}')
-                                  if isinstance(fault, int) else proxy.forward(self.headers, body)))  # fmt: skip
+                    self.answer(*(proxy.refuse(fault) if fault else proxy.forward(self.headers, body)))
 
             def answer(self, status: int, body: bytes) -> None:
                 self.send_response(status)
@@ -219,10 +226,17 @@ class Proxy:
                 self.end_headers()
                 self.wfile.write(body)
 
-        server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-        server.daemon_threads = True
+        class Server(ThreadingHTTPServer):
+            daemon_threads = True
+
+            def handle_error(self, request: Any, client_address: Any) -> None: ...
+
+        server = Server(("127.0.0.1", port), Handler)
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         return server
+
+    def refuse(self, status: int) -> tuple[int, bytes]:
+        return status, json.dumps({"__type": f"com.amazonaws.sqs#{ERRORS[status]}", "message": "as asked"}).encode()
 
     def forward(self, headers: Any, body: bytes) -> tuple[int, bytes]:
         connection = http.client.HTTPConnection(self.upstream, timeout=60)
@@ -250,17 +264,18 @@ class Stage:
         self.moto = spawn("moto", {}, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         assert self.moto.stdout
         self.url = self.moto.stdout.readline().decode().strip()
-        os.environ |= {"AWS_ACCESS_KEY_ID": "bench", "AWS_SECRET_ACCESS_KEY": "bench", "AWS_ENDPOINT_URL": self.url}
+        os.environ |= CREDENTIALS | {"AWS_ENDPOINT_URL": self.url}
         self.sqs = boto3.client("sqs", region_name=REGION)
         self.made = 0
 
     def queue(self, dead: str = "", visibility: int = VISIBILITY) -> tuple[str, str]:
         self.made += 1
         name = f"q{self.made}"
-        attributes = {"VisibilityTimeout": str(visibility)}
+        attributes: Any = {"VisibilityTimeout": str(visibility)}
         if dead:
-            arn = self.sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-            attributes["RedrivePolicy"] = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 3})
+            found = self.sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])
+            redrive = {"deadLetterTargetArn": found["Attributes"]["QueueArn"], "maxReceiveCount": 3}
+            attributes["RedrivePolicy"] = json.dumps(redrive)
         return name, self.sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
 
     def count(self, url: str) -> tuple[int, int]:
@@ -328,6 +343,9 @@ class Worker:
         self.process.wait()
 
 
+Fault = Callable[[Proxy, Worker], None]
+
+
 def until(done: Callable[[], Any], timeout: float) -> bool:
     deadline = time.monotonic() + timeout
     while not (found := bool(done())) and time.monotonic() < deadline:
@@ -344,8 +362,8 @@ def workers(*made: Worker) -> Iterator[tuple[Worker, ...]]:
             worker.kill()
 
 
-def together(*calls: Callable[[], list[str]]) -> list[list[str]]:
-    with ThreadPoolExecutor(len(calls)) as pool:
+def together(*calls: Callable[[], list[str]], at_once: int = 8) -> list[list[str]]:
+    with ThreadPoolExecutor(at_once) as pool:
         return [future.result() for future in [pool.submit(call) for call in calls]]
 
 
@@ -364,19 +382,20 @@ def latency(stage: Stage) -> list[list[str]]:
         for _ in range(20):
             for worker in made:
                 worker.send(key="sample")
-                time.sleep(0.07)
+                time.sleep(0.05)
         rows = []
         for case, worker in zip(cases, made, strict=True):
             events = worker.wait("sample", times=20)
             delays = sorted(1000 * (event["at"] - event["sent"]) for event in events)
             seen = f"p50 {statistics.median(delays):.0f} ms, p95 {delays[18]:.0f} ms, {len(delays)} of 20"
-            rows.append([f"wait {case['wait_time_seconds']}, polling {case.get('polling_interval', 'unset')}", seen])
+            interval = case.get("polling_interval", "unset")
+            rows.append([f"wait {case['wait_time_seconds']}, polling_interval {interval}", seen])
     return rows
 
 
 def rate(stage: Stage) -> list[list[str]]:
-    def measure(tasks: int, work: float, **options: Any) -> list[str]:
-        worker = Worker(stage, start=False, visibility=60, **options)
+    def measure(tasks: int, work: float, proxy: Proxy | None = None, **options: Any) -> list[str]:
+        worker = Worker(stage, proxy, start=False, visibility=60, **options)
         for _ in range(tasks):
             worker.send(key="load", work=work)
         worker.start()
@@ -386,20 +405,23 @@ def rate(stage: Stage) -> list[list[str]]:
             ends = [event["at"] for event in worker.events("load", "end")]
         multiplier = options.get("conf", {}).get("worker_prefetch_multiplier", 1)
         interval = options.get("transport", {}).get("polling_interval", "unset")
-        case = f"concurrency {options['concurrency']}, multiplier {multiplier}, polling {interval}, {work * 1000:.0f} ms"
+        case = f"{work * 1000:.0f} ms tasks, concurrency {options['concurrency']}, prefetch x {multiplier}"
+        case += "" if interval == "unset" else f", polling_interval {interval}"
+        case += ", kept alive" if proxy else ""
         return [case, f"{len(ends) / (max(ends) - min(starts)):.0f} tasks/s"]
 
     four, fast = {"worker_prefetch_multiplier": 4}, {"polling_interval": 0.02}
     return [
         measure(10, 0, concurrency=1),
-        measure(100, 0, concurrency=2),
-        measure(100, 0, concurrency=2, transport=fast),
-        measure(100, 0, concurrency=2, conf=four),
-        measure(100, 0, concurrency=4),
-        measure(100, 0, concurrency=4, conf=four),
-        measure(60, 0.1, concurrency=2),
-        measure(100, 0.1, concurrency=4),
-        measure(100, 0.1, concurrency=4, conf=four),
+        measure(30, 0, Proxy(stage.url), concurrency=1),
+        measure(60, 0, concurrency=2),
+        measure(60, 0, concurrency=2, transport=fast),
+        measure(60, 0, concurrency=2, conf=four),
+        measure(60, 0, concurrency=4),
+        measure(60, 0, concurrency=4, conf=four),
+        measure(40, 0.1, concurrency=2),
+        measure(60, 0.1, concurrency=4),
+        measure(60, 0.1, concurrency=4, conf=four),
     ]
 
 
@@ -409,7 +431,7 @@ def failure(stage: Stage) -> list[list[str]]:
         runs = worker.events(key)
         gaps = ", ".join(f"{after['at'] - before['at']:.1f}" for before, after in pairwise(runs))
         dead, (waiting, flying) = sum(stage.count(worker.dead)), stage.count(worker.url)
-        end = f"DLQ after {time.time() - began:.0f} s" if dead else f"queue {waiting}+{flying} in flight, DLQ 0"
+        end = f"in the DLQ after {time.time() - began:.0f} s" if dead else f"DLQ 0, queue {waiting + flying}"
         marks = {event["redelivered"] for event in runs}
         return f"{len(runs)} runs" + (f", gaps {gaps} s" if gaps else "") + f"; {end}; redelivered {marks}"
 
@@ -417,7 +439,7 @@ def failure(stage: Stage) -> list[list[str]]:
         with workers(Worker(stage, visibility=5, **options)) as (worker,):
             began = time.time()
             key = worker.send(act, work)
-            seen = fate(worker, key, 28, began)
+            seen = fate(worker, key, 20, began)
             after = worker.wait(worker.send(), timeout=7)
         return [case, f"{seen}; next task {'runs' if after else 'NEVER RUNS'}"]
 
@@ -441,9 +463,9 @@ def failure(stage: Stage) -> list[list[str]]:
         lambda: task("raises, ack on failure True", "raise", conf=yes),
         lambda: task("raises, ack on failure False, visibility 5", "raise", conf=no),
         lambda: task("child killed, reject on lost True, wait 3", "die", conf=no | kept, transport=wait),
-        lambda: task("child killed, reject on lost False, ack on failure False", "die", conf=no | lost),
-        lambda: task("child killed, reject on lost False, ack on failure True", "die", conf=yes | lost),
-        lambda: task("hard time limit 1 s, ack on failure False, wait 3", "", 60, conf=no | limit, transport=wait),
+        lambda: task("child killed, reject on lost False, ack on fail False", "die", conf=no | lost),
+        lambda: task("child killed, reject on lost False, ack on fail True", "die", conf=yes | lost),
+        lambda: task("time limit 1 s, ack on failure False, wait 3", "", 60, conf=no | limit, transport=wait),
         lambda: group(5),
         lambda: group(20),
     )
@@ -474,65 +496,97 @@ def swallowed(stage: Stage) -> list[list[str]]:
     )
 
 
+def once(fault: int | str, action: str = "ReceiveMessage") -> Fault:
+    def act(proxy: Proxy, worker: Worker) -> None:
+        proxy.once, proxy.faults = True, {action: fault}
+        until(lambda: not proxy.faults, 7)
+        time.sleep(2)
+
+    return act
+
+
+def lasting(fault: int, seconds: float) -> Fault:
+    def act(proxy: Proxy, worker: Worker) -> None:
+        proxy.faults = {"ReceiveMessage": fault}
+        time.sleep(seconds)
+
+    return act
+
+
+def refused(proxy: Proxy, worker: Worker) -> None:
+    proxy.down()
+    time.sleep(10)
+    proxy.up()
+
+
+def lost_acks(proxy: Proxy, worker: Worker, fault: int | str = "drop") -> None:
+    """As many acks fail as there are prefetch slots; each of them once."""
+    for _ in range(2):
+        proxy.once, proxy.faults = True, {"DeleteMessage": fault}
+        worker.send()
+        until(lambda: not proxy.faults, 5)
+    time.sleep(2)
+
+
 def faults(stage: Stage) -> list[list[str]]:
-    def case(name: str, act: Callable[[Proxy, Worker], None], patience: float = 8, **options: Any) -> list[str]:
+    def case(name: str, act: Fault, patience: int = 8, **options: Any) -> list[str]:
         proxy = Proxy(stage.url)
         with workers(Worker(stage, proxy, **options)) as (worker,):
             cpu, polls, began = worker.cpu(), proxy.counts["ReceiveMessage"], time.monotonic()
             act(proxy, worker)
-            spent, polled, lasted = "", proxy.counts["ReceiveMessage"] - polls, time.monotonic() - began
+            lasted, state, spent = time.monotonic() - began, f"exited {worker.process.poll()}", ""
             if worker.alive():
-                spent = f"; {polled / lasted:.0f} polls/s and {100 * (worker.cpu() - cpu) / lasted:.0f} % CPU meanwhile"
+                rate = (proxy.counts["ReceiveMessage"] - polls) / lasted
+                state = "alive"
+                spent = f"; meanwhile {rate:.1f} polls/s, {100 * (worker.cpu() - cpu) / lasted:.0f} % CPU"
             proxy.faults, healed = {}, time.time()
             runs = worker.wait(worker.send(), timeout=patience)
-            state = "alive" if worker.alive() else f"exited {worker.process.returncode}"
-            seen = f"consumes {runs[0]['at'] - healed:.1f} s after" if runs else f"CONSUMES NOTHING for {patience:.0f} s"
-        return [name, f"{state}, {seen}{spent}"]
+            seen = f"NOTHING CONSUMED in {patience} s"
+            if runs:
+                seen = f"consumes {runs[0]['at'] - healed:.1f} s later"
+        return [f"{name}, {'repaired' if options.get('repaired') else 'stock'}", f"{state}, {seen}{spent}"]
 
-    def answer(fault: int | str, seconds: float = 0, action: str = "ReceiveMessage") -> Callable[..., None]:
-        def act(proxy: Proxy, worker: Worker) -> None:
-            proxy.once, proxy.faults = not seconds, {action: fault}
-            until(lambda: not proxy.faults, 7)
-            time.sleep(seconds or 1)
-
-        return act
-
-    def refuse(proxy: Proxy, worker: Worker) -> None:
-        proxy.down()
-        time.sleep(10)
-        proxy.up()
-
-    def lose_acks(fault: int | str) -> Callable[..., None]:
-        """As many acks fail as there are prefetch slots."""
-
-        def act(proxy: Proxy, worker: Worker) -> None:
-            proxy.once, proxy.faults = False, {"DeleteMessage": fault}
-            for _ in range(2):
-                worker.wait(worker.send(), "end")
-            until(lambda: proxy.counts["DeleteMessage"] >= 3, 4)
-            time.sleep(1)
-
-        return act
-
-    patient = {"client-config": {"connect_timeout": 2, "read_timeout": 3, "retries": {"total_max_attempts": 4}}}
-    rows = together(
-        lambda: case("503 once", answer(503)),
-        lambda: case("403 once", answer(403)),
-        lambda: case("400 once", answer(400)),
-        lambda: case("the poll is never answered", answer("hang"), 30),
-        lambda: case("2 acks get 503, 1 attempt", lose_acks(503), transport={"client-config": PRUDENT}),
-        lambda: case("2 acks dropped, 1 attempt", lose_acks("drop"), transport={"client-config": PRUDENT}),
-        lambda: case("2 acks dropped, 4 attempts", lose_acks("drop"), transport=patient),
+    twice = {"client-config": PRUDENT | {"retries": {"total_max_attempts": 2}}}
+    one = {"client-config": PRUDENT}
+    return together(
+        lambda: case("poll gets 503 once", once(503)),
+        lambda: case("poll gets 503 for 8 s", lasting(503, 8)),
+        lambda: case("poll gets 403 once", once(403)),
+        lambda: case("poll gets 400 once", once(400)),
+        lambda: case("poll gets 403 once", once(403), repaired=True),
+        lambda: case("poll gets 403 for 8 s", lasting(403, 8), repaired=True),
+        lambda: case("poll gets no answer", once("hang"), 30),
+        lambda: case("poll gets no answer", once("hang"), 30, repaired=True),
+        lambda: case("refused for 10 s", refused, 15),
+        lambda: case("refused for 10 s", refused, 15, repaired=True),
+        lambda: case("2 acks get 503, 1 attempt", partial(lost_acks, fault=503), transport=one),
+        lambda: case("2 acks get 403 AccessDenied, 1 attempt", partial(lost_acks, fault=403), transport=one),
+        lambda: case(
+            "2 acks get 403 AccessDenied, 1 attempt", partial(lost_acks, fault=403), transport=one, repaired=True
+        ),
+        lambda: case("2 acks dropped, 1 attempt", lost_acks, transport=one),
+        lambda: case("2 acks dropped, 2 attempts", lost_acks, transport=twice),
+        lambda: case("2 acks dropped, 1 attempt", lost_acks, transport=one, repaired=True),
+        at_once=5,
     )
-    rows.append(case("503 for 5 s", answer(503, 5)))
-    rows.append(case("refused for 10 s", refuse, 15))
-    return rows
 
 
 def stop(stage: Stage) -> list[list[str]]:
     def idle(wait: int) -> list[str]:
         with workers(Worker(stage, transport={"wait_time_seconds": wait})) as (worker,):
-            return [f"SIGTERM idle, wait {wait}", f"exit {worker.terminate():.1f} s, code {worker.process.poll()}"]
+            took = worker.terminate()
+            return [f"SIGTERM idle, wait {wait}", f"exit {took:.1f} s, code {worker.process.poll()}"]
+
+    def cut_off() -> list[str]:
+        proxy = Proxy(stage.url)
+        with workers(Worker(stage, proxy)) as (worker,):
+            key = worker.send(work=3)
+            worker.wait(key)
+            proxy.down()
+            took = worker.terminate()
+            done, left = len(worker.events(key, "end")), sum(stage.count(worker.url))
+            seen = f"exit {took:.1f} s, code {worker.process.poll()}; {done} finished, {left} still in the queue"
+        return ["SIGTERM with a task of 3 s while SQS refuses", seen]
 
     def busy(wait: int) -> list[str]:
         with workers(Worker(stage, transport={"wait_time_seconds": wait}, visibility=60)) as (worker,):
@@ -540,12 +594,13 @@ def stop(stage: Stage) -> list[list[str]]:
             worker.wait(keys[0])
             time.sleep(1)
             held = stage.count(worker.url)[1]
-            took, done = worker.terminate(), len([key for key in keys if worker.events(key, "end")])
-            started, (waiting, flying) = len([key for key in keys if worker.events(key)]), stage.count(worker.url)
-        seen = f"{held} held; exit {took:.1f} s; {started} started, {done} finished; {waiting} left, {flying} in flight"
+            took = worker.terminate()
+            started, done = (sum(bool(worker.events(key, event)) for key in keys) for event in ("start", "end"))
+            waiting, flying = stage.count(worker.url)
+        seen = f"{held} held; exit {took:.1f} s; {started} started, {done} finished, {waiting} left, {flying} stuck"
         return [f"SIGTERM with 5 tasks of 4 s, concurrency 2, wait {wait}", seen]
 
-    return together(lambda: idle(5), lambda: idle(20), lambda: busy(5), lambda: busy(20))
+    return together(lambda: idle(5), lambda: idle(20), lambda: busy(5), lambda: busy(20), cut_off)
 
 
 def requests(stage: Stage) -> list[list[str]]:
@@ -579,25 +634,29 @@ def publish(stage: Stage) -> list[list[str]]:
     addresses = {"never answers": hole.getsockname()[1], "refused": closed.getsockname()[1]}
     closed.close()
     endpoints = {case: f"http://127.0.0.1:{port}" for case, port in addresses.items()}
-    for status in (403, 503):
+    passing: dict[str, int | str] = {"403 once": 403, "503 once": 503, "no answer once": "hang"}
+    for case, fault in passing.items():
         proxy = Proxy(stage.url)
-        proxy.faults = {"SendMessage": status}
-        endpoints[f"answers {status}"] = proxy.url
+        proxy.once, proxy.faults = True, {"SendMessage": fault}
+        endpoints[case] = proxy.url
     prudent = {"client-config": PRUDENT}
 
     def measure(case: str, settings: str, **options: Any) -> list[str]:
         name, url = stage.queue()
-        found = ask("publish", {"queue": name, "url": url, "ledger": "", **options}, endpoints[case], 15)
-        return [f"publish, {case}, {settings}", "{:.1f} s, {}".format(*found[0]) if found else "nothing after 15 s"]
+        times = 2 if "once" in case else 1
+        options |= {"queue": name, "url": url, "ledger": "", "times": times}
+        found = ask("publish", options, endpoints[case], 10)
+        seen = "; then ".join(f"{seconds:.1f} s, {outcome}" for seconds, outcome in found or [])
+        return [f"{case}, {settings}", seen or "nothing in 10 s"]
 
     retried = {"task_publish_retry": True}
     with hole:
         return together(
-            *[lambda c=case: measure(c, "timeouts 2/3, no retry", transport=prudent) for case in endpoints],  # type: ignore[misc]
-            lambda: measure("never answers", "timeouts 2/3, task_publish_retry", transport=prudent, conf=retried),
-            lambda: measure("refused", "timeouts 2/3, task_publish_retry", transport=prudent, conf=retried),
+            *[partial(measure, case, "timeouts 2/3, no retry", transport=prudent) for case in endpoints],
+            lambda: measure("never answers", "timeouts 2/3, with retry", transport=prudent, conf=retried),
             lambda: measure("never answers", "no timeouts set"),
             lambda: measure("refused", "no timeouts set"),
+            at_once=4,
         )
 
 
@@ -605,7 +664,8 @@ def facts(stage: Stage) -> list[list[str]]:
     name, url = stage.queue()
     queue: Options = {"queue": name, "url": url, "ledger": ""}
     first, *later = ask("publish", queue | {"times": 6}, stage.url)
-    rows = [["publish in a new process", f"first {first[0] * 1000:.0f} ms, then {1000 * later[-1][0]:.0f} ms"]]
+    took = f"first {first[0] * 1000:.0f} ms, then {1000 * later[-1][0]:.0f} ms"
+    rows = [["publish in a new process", took]]
 
     proxy = Proxy(stage.url)
     ask("publish", queue, proxy.url)
@@ -627,9 +687,38 @@ def facts(stage: Stage) -> list[list[str]]:
         counts = dict(proxy.counts)
     rows.append(["worker start and one task, calls made", str(counts)])
 
-    for fork in (False, True):
-        failed = ask("fork", queue | {"fork": fork, "transport": {"client-config": PRUDENT}}, stage.url)
-        rows.append([f"40 publishes, client made before {'two forks' if fork else '(no fork)'}", f"{failed} failed"])
+    once = queue | {"transport": {"client-config": PRUDENT}}
+    alone, forked = (ask("fork", once | {"fork": fork}, Proxy(stage.url).url) for fork in (False, True))
+    seen = f"{alone} of 40 failed; {forked} of 120 failed"
+    rows.append(["40 publishes alone; 40 from each of 3 after two forks", seen])
+
+    here, there = Proxy(stage.url), Proxy(stage.url)
+    for proxy in (here, there):
+        os.environ["AWS_ENDPOINT_URL"] = proxy.url
+        make_app(once).send_task("bench.step", ("p", time.time()))
+    os.environ["AWS_ENDPOINT_URL"] = stage.url
+    sends = f"{here.counts['SendMessage']} to the first, {there.counts['SendMessage']} to the second"
+    rows.append(["second app in a process, same queue name, other endpoint", sends])
+
+    here.down()
+    here.up()
+    outcome = "ok"
+    try:
+        make_app(queue).send_task("bench.step", ("p", time.time()))
+    except Exception as error:
+        outcome = repr(error)
+    rows.append(["publish after SQS closed the idle connection, 1 attempt", outcome])
+
+    with workers(Worker(stage)) as (worker,):
+        for foreign in ("hello", '{"a": 1}', '{"properties": {}, "body": "x"}', "[]"):
+            stage.sqs.send_message(QueueUrl=worker.url, MessageBody=foreign)
+            time.sleep(0.3)
+        runs = worker.wait(worker.send(), timeout=5)
+        state = "alive" if worker.alive() else f"exited {worker.process.returncode}"
+        seen = (
+            f"{state}, next task {'runs' if runs else 'NEVER RUNS'}, {sum(stage.count(worker.url))} left in the queue"
+        )
+    rows.append(["four messages that are not Celery's", seen])
 
     proxy = Proxy(stage.url)
     proxy.down()
@@ -646,28 +735,44 @@ def facts(stage: Stage) -> list[list[str]]:
     return rows
 
 
-SECTIONS = [latency, rate, failure, swallowed, faults, stop, requests, publish, facts]
+Section = Callable[[Stage], list[list[str]]]
+# Groups run one after another, the lanes of a group side by side: counting requests is mostly sleeping.
+GROUPS: list[list[list[Section]]] = [
+    [[latency]],
+    [[rate]],
+    [[failure, swallowed], [requests]],
+    [[faults]],
+    [[stop]],
+    [[publish]],
+    [[facts]],
+]
 ROLES = {"worker": run_worker, "moto": run_moto, "publish": run_publish, "fork": run_fork}
 
 
-def main() -> None:
-    chosen = [section for section in SECTIONS if section.__name__ in (sys.argv[1:] or [s.__name__ for s in SECTIONS])]
+def run_lane(lane: list[Section], stage: Stage, chosen: list[str]) -> list[list[str]]:
+    wanted = [section for section in lane if section.__name__ in chosen or not chosen]
+    return [[section.__name__, *row] for section in wanted for row in section(stage)]
+
+
+def main(chosen: list[str]) -> None:
+    began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         try:
             stage = Stage(Path(folder))
-            for section in chosen:
-                began = time.monotonic()
-                for case, seen in section(stage):
-                    print(f"{section.__name__:<10} {case:<62} {seen}", flush=True)
-                print(f"{section.__name__} took {time.monotonic() - began:.0f} s", file=sys.stderr)
+            for group in GROUPS:
+                with ThreadPoolExecutor(len(group)) as pool:
+                    lanes = [pool.submit(run_lane, lane, stage, chosen) for lane in group]
+                for section, case, seen in chain.from_iterable(lane.result() for lane in lanes):
+                    print(f"{section:<9} | {case:<62} | {seen}", flush=True)
         finally:
             for process in STARTED:
                 with suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
+    print(f"took {time.monotonic() - began:.0f} s", file=sys.stderr)
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--role"]:
         ROLES[sys.argv[2]](json.loads(sys.argv[3]))
     else:
-        main()
+        main(sys.argv[1:])

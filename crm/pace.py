@@ -20,7 +20,7 @@ PERIOD_MAX_SECONDS = 31 * 86_400
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """``limit`` messages per ``period`` seconds, ``burst`` of them at once. The law: grants in t <= burst + t * rate."""
+    """``limit`` messages per ``period`` seconds, ``burst`` at once. The law: grants in t <= burst + t * rate."""
 
     limit: int
     period: float
@@ -59,7 +59,7 @@ def steady_interval(allowances: tuple[Allowance, ...]) -> float:
 
 
 def _cap(limit: int, period: float) -> Allowance:
-    """A cap of N in *any* rolling period: burst + rate * period must stay at N, hence a quarter at once, the rest spread."""
+    """A cap of N in *any* rolling period: burst + rate * period stays N, hence a quarter at once, the rest spread."""
     if limit == 1:
         return Allowance(1, period, 1)
     burst = ceil(limit / 4)
@@ -77,7 +77,7 @@ def _read(part: str) -> Allowance:
         ) from None
     if not (1 <= limit <= LIMIT_MAX and 0.001 <= period <= PERIOD_MAX_SECONDS and 1 <= burst <= limit):
         raise ValidationError(
-            _("“%(part)s” is out of range: 1 to %(limit)d messages, up to 31 days, and a burst of 1 up to the messages."),
+            _("“%(part)s” is out of range: 1 to %(limit)d messages, up to 31 days, a burst of 1 up to the messages."),
             params={"part": part, "limit": LIMIT_MAX},
         )
     return Allowance(limit, period, burst)

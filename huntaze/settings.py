@@ -199,6 +199,7 @@ SQS_RATE_LIMITER_DLQ_URL = env("SQS_RATE_LIMITER_DLQ_URL", default="")
 CLOUDWATCH_NAMESPACE = env("CLOUDWATCH_NAMESPACE", default="Huntaze/OnlyFans")
 
 CELERY_BROKER_URL = "sqs://"
+CELERY_BROKER_TRANSPORT = "onlyfans.broker:Transport"
 CELERY_TASK_DEFAULT_QUEUE = "huntaze-rate-limiter-queue"
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "region": AWS_REGION or "us-east-1",
@@ -214,9 +215,12 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_ACKS_ON_FAILURE_OR_TIMEOUT = False
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_IGNORE_RESULT = True
+# Far above any call's deadline and below the queue's visibility timeout of 120 s.
+CELERY_TASK_TIME_LIMIT = 90
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-CELERY_WORKER_CONCURRENCY = env.int("WORKER_CONCURRENCY", 4)
+# With one process and a prefetch of one the worker takes about one message a second (docs/broker.md).
+CELERY_WORKER_CONCURRENCY = max(2, env.int("WORKER_CONCURRENCY", 4))
 # SQS has no broadcast: remote control and events would only cost requests.
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 CELERY_WORKER_SEND_TASK_EVENTS = False

@@ -10,6 +10,13 @@ from django.utils.translation import gettext_lazy as _
 from onlyfans.models import Connection, WebhookEvent
 
 
+class SecretInput(forms.PasswordInput):
+    """Never filled in by a browser: the staff's own password would silently replace what is stored."""
+
+    def __init__(self) -> None:
+        super().__init__(attrs={"autocomplete": "new-password"})
+
+
 class ConnectionForm(forms.ModelForm):
     """Secrets go in and never come out: an empty field keeps the stored one."""
 
@@ -17,7 +24,10 @@ class ConnectionForm(forms.ModelForm):
         label=_("API key"), required=False, widget=forms.PasswordInput, help_text=_("Empty keeps the stored one.")
     )
     new_webhook_secret = forms.CharField(
-        label=_("Webhook secret"), required=False, widget=forms.PasswordInput, help_text=_("Empty keeps the stored one.")
+        label=_("Webhook secret"),
+        required=False,
+        widget=forms.PasswordInput,
+        help_text=_("Empty keeps the stored one."),
     )
 
     class Meta:

@@ -12,6 +12,7 @@ not go or one whose outcome is unknown. Nothing here ever sends an unknown one a
 """
 
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -267,7 +268,12 @@ def settle(message: Message, connection: Connection | None, outcome: Outcome, to
 
 
 def _sent(message: Message, outcome: Sent) -> None:
-    written = {"platform_id": outcome.platform_id, "sent_at": database_now(), "cause_code": outcome.note_code, "cause": outcome.note}
+    written: dict[str, Any] = {
+        "platform_id": outcome.platform_id,
+        "sent_at": database_now(),
+        "cause_code": outcome.note_code,
+        "cause": outcome.note,
+    }
     try:
         with transaction.atomic():
             if message.settle(Status.SENT, **written):
@@ -278,7 +284,11 @@ def _sent(message: Message, outcome: Sent) -> None:
                 message.settle(Status.SENT, **written)
     except IntegrityError:
         message.refresh_from_db()
-        _unknown(message, "platform_id_known", f"The platform answered with the id of another message, {outcome.platform_id}.")
+        _unknown(
+            message,
+            "platform_id_known",
+            f"The platform answered with the id of another message, {outcome.platform_id}.",
+        )
 
 
 def _throttled(message: Message, after: float, words: str) -> None:
@@ -301,7 +311,7 @@ def session_lost(creator: Creator, connection: Connection | None, words: str) ->
 
 
 def _unreachable(message: Message, connection: Connection | None, words: str, token: Taken) -> None:
-    """Never left: the message waits, the token comes back, and the line waits 1, 2, 4, then 8 seconds between probes."""
+    """Never left: the message waits, the token comes back, and the line waits 1, 2, 4, then 8 s between probes."""
     failures = 1
     if connection:
         failures = connection.failures + 1
@@ -344,15 +354,18 @@ def _recall(message: Message) -> bool:
     if message.status == Status.SENDING:
         words = "The worker stopped while the message was being sent."
         moved = message.move(
-            Status.UNKNOWN, **given_up, cause_code="worker_lost", cause=words, reconcile_at=database_now(), reconciliations=0
+            Status.UNKNOWN,
+            **given_up,
+            cause_code="worker_lost",
+            cause=words,
+            reconcile_at=database_now(),
+            reconciliations=0,
         )
     elif message.lease is None:
         moved = message.move(Status.QUEUED, **given_up)
     elif message.attempts + 1 >= ATTEMPTS_MAX:
         words = f"{ATTEMPTS_MAX} workers died over this message."
-        moved = message.move(
-            Status.FAILED, **given_up, attempts=message.attempts + 1, cause_code="poison", cause=words
-        )
+        moved = message.move(Status.FAILED, **given_up, attempts=message.attempts + 1, cause_code="poison", cause=words)
     else:
         moved = message.move(Status.QUEUED, **given_up, attempts=message.attempts + 1)
     if moved:

@@ -94,7 +94,7 @@ class DispatchLoop:
 
 
 class Sampler(threading.Thread):
-    """Looks at the queue and at the gate every few seconds, beside the loop: a slow broker must not slow the sending."""
+    """Looks at the queue and at the gate every few seconds, beside the loop: a slow broker must not slow sending."""
 
     def __init__(self, stop: threading.Event) -> None:
         super().__init__(name="sampler", daemon=True)
@@ -139,7 +139,9 @@ def begin(*, resume: bool) -> None:
     row = Dispatch.current()
     silent_since = row.heartbeat_at
     if not resume and silent_since is not None and silent_since < now - Dispatch.SILENCE_HOLDS:
-        reason = f"Nothing was dispatched since {silent_since:%Y-%m-%d %H:%M} UTC. Check, then run manage.py resume_sending."
+        reason = (
+            f"Nothing was dispatched since {silent_since:%Y-%m-%d %H:%M} UTC. Check, then run manage.py resume_sending."
+        )
         Dispatch.stop_sending(reason=reason, now=now)
         log.warning("sending is held", reason=reason)
 

@@ -1,7 +1,6 @@
 """Secrets at rest: AES-256-GCM, the key's id in the value, the keyring from the environment. Fails closed."""
 
 import base64
-import binascii
 import os
 
 from cryptography.exceptions import InvalidTag
@@ -32,7 +31,7 @@ def open_sealed(value: str, *, context: str) -> str:
         raw = base64.b64decode(encoded, validate=True)
         key = _keyring()[key_id]
         return AESGCM(key).decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], context.encode()).decode()
-    except (KeyError, InvalidTag, binascii.Error, ValueError):
+    except (KeyError, InvalidTag, ValueError):
         raise CannotOpen(f"The secret of {context} cannot be opened with the keys in HUNTAZE_KEYRING.") from None
 
 
@@ -41,16 +40,25 @@ def new_key() -> str:
     return f"{os.urandom(4).hex()}:{base64.b64encode(os.urandom(KEY_BYTES)).decode()}"
 
 
+def key_ids() -> list[str]:
+    """The ids of the keys in HUNTAZE_KEYRING, the one that seals first. Raises ImproperlyConfigured."""
+    return list(_keyring())
+
+
 def _keyring() -> dict[str, bytes]:
     ring: dict[str, bytes] = {}
     for entry in filter(None, (part.strip() for part in settings.HUNTAZE_KEYRING.split(","))):
         key_id, _colon, encoded = entry.partition(":")
         try:
             key = base64.b64decode(encoded, validate=True)
-        except binascii.Error:
+        except ValueError:
             key = b""
         if not key_id or len(key) != KEY_BYTES:
             raise ImproperlyConfigured("HUNTAZE_KEYRING: write each key as id:base64 of 32 bytes, separated by commas.")
+        if key_id in ring:
+            raise ImproperlyConfigured(
+                f"HUNTAZE_KEYRING names the key {key_id} twice: give every key an id of its own."
+            )
         ring[key_id] = key
     if not ring:
         raise ImproperlyConfigured("HUNTAZE_KEYRING is empty: connections cannot be stored or used without it.")

@@ -49,8 +49,8 @@ def publish(task: "Task[..., Any]", public_id: UUID) -> None:
 def carry_due(rows: Iterable[Model], *, due: str, until: Callable[[Any], datetime], carry: Carrier) -> int:
     """Hand rows over that are due by their field ``due``; the answer is how many.
 
-    Each is claimed by moving that field on to ``until(row)``: compare-and-set, so of two dispatchers one gets it, and if
-    the worker is never heard of the row is simply due again. Raises QueueUnavailable with the row due as before.
+    Each is claimed by moving that field on to ``until(row)``: compare-and-set, so of two dispatchers one gets it, and
+    if the worker is never heard of the row is simply due again. Raises QueueUnavailable with the row due as before.
     """
     carried = 0
     for row in rows:

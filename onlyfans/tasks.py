@@ -7,6 +7,7 @@ from celery import shared_task
 
 from onlyfans import delivery, events, media, reconciling
 
+
 @shared_task
 def deliver_message(*, public_id: str, **_newer: Any) -> None:
     delivery.deliver(UUID(public_id))

@@ -136,7 +136,7 @@ class Bucket:
         return _state(self._run("refund", key, limits, receipt.cost, receipt.granted_at_us))
 
     def rebuild(self, key: str, limits: Sequence[Limit], ages: Iterable[float]) -> State:
-        """Replay grants that were ``ages`` seconds ago, oldest first, unless the key is back. Raises GateUnavailable."""
+        """Replay grants of ``ages`` seconds ago, oldest first, unless the key is back. Raises GateUnavailable."""
         grants = [max(0, int(age * MICROSECONDS)) for age in ages]
         return _state(self._run("rebuild", key, limits, len(grants), 0, *grants))
 
@@ -154,17 +154,15 @@ class Bucket:
         except RedisError as error:
             raise GateUnavailable(str(error)) from error
 
-    def _run(
-        self, op: str, key: str, limits: Sequence[Limit], first: int, second: int, *more: int
-    ) -> list[int]:
+    def _run(self, op: str, key: str, limits: Sequence[Limit], first: int, second: int, *more: int) -> list[int]:
         numbers = [number for limit in limits for number in (limit.interval_us, limit.burst)]
-        arguments = (key, op, first, second, len(limits), *numbers, *more)
+        arguments: list[str | int] = [key, op, first, second, len(limits), *numbers, *more]
         try:
             try:
                 reply = self._client.evalsha(self._sha, 1, *arguments)
             except NoScriptError:
                 # After a restart, a failover or SCRIPT FLUSH. It was certainly not executed, so once more is safe.
-                self._sha = cast(str, self._client.script_load(_SCRIPT))
+                self._sha = self._client.script_load(_SCRIPT)
                 reply = self._client.evalsha(self._sha, 1, *arguments)
         except RedisError as error:
             raise GateUnavailable(str(error)) from error

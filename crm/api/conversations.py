@@ -1,8 +1,7 @@
 """Conversations and their messages, for API clients."""
 
-from typing import Any
+from typing import Any, cast
 
-from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from rest_framework import serializers, status
 from rest_framework.exceptions import PermissionDenied
@@ -12,7 +11,8 @@ from rest_framework.views import APIView
 
 from crm.api.paging import NewestConversationFirst, NewestMessageFirst
 from crm.forecast import Forecast, forecasts
-from crm.models import Attachment, Conversation, Creator, Message
+from crm.models import Attachment, Conversation, Creator, Message, User
+from crm.models.conversations import ConversationQuerySet
 
 
 class FanShape(serializers.Serializer[Any]):
@@ -24,7 +24,7 @@ class FanShape(serializers.Serializer[Any]):
     lastSeenAt = serializers.DateTimeField(source="last_seen_at")
 
 
-class ConversationShape(serializers.Serializer[Conversation]):
+class ConversationShape(serializers.Serializer[Any]):
     id = serializers.UUIDField(source="public_id")
     creatorId = serializers.UUIDField(source="creator.public_id")
     fan = FanShape()
@@ -35,7 +35,7 @@ class ConversationShape(serializers.Serializer[Conversation]):
     seq = serializers.IntegerField()
 
 
-class MessageShape(serializers.Serializer[Message]):
+class MessageShape(serializers.Serializer[Any]):
     """A message as clients see it; ``estimatedSendTime`` and ``waiting`` are null once it does not wait any more."""
 
     id = serializers.UUIDField(source="public_id")
@@ -48,8 +48,8 @@ class MessageShape(serializers.Serializer[Message]):
     causeCode = serializers.CharField(source="cause_code")
     cause = serializers.CharField()
     sendAt = serializers.DateTimeField(source="send_at")
-    estimatedSendTime = serializers.SerializerMethodField()
-    waiting = serializers.SerializerMethodField()
+    estimatedSendTime = serializers.SerializerMethodField("forecast_time")
+    waiting = serializers.SerializerMethodField("forecast_reason")
     createdAt = serializers.DateTimeField(source="created_at")
     sentAt = serializers.DateTimeField(source="sent_at")
     deliveredAt = serializers.DateTimeField(source="delivered_at")
@@ -57,11 +57,11 @@ class MessageShape(serializers.Serializer[Message]):
     platformId = serializers.CharField(source="platform_id")
     seq = serializers.IntegerField()
 
-    def get_estimatedSendTime(self, message: Message) -> str | None:
+    def forecast_time(self, message: Message) -> str | None:
         forecast = self._forecast(message)
         return serializers.DateTimeField().to_representation(forecast.at) if forecast and forecast.at else None
 
-    def get_waiting(self, message: Message) -> dict[str, str] | None:
+    def forecast_reason(self, message: Message) -> dict[str, str] | None:
         forecast = self._forecast(message)
         return {"code": forecast.reason, "words": forecast.words} if forecast else None
 
@@ -99,7 +99,7 @@ class ConversationFilters(serializers.Serializer[Any]):
     unread = serializers.BooleanField(required=False, allow_null=True, default=None)
     creatorId = serializers.UUIDField(required=False, default=None)
 
-    def apply(self, conversations: QuerySet[Conversation]) -> QuerySet[Conversation]:
+    def apply(self, conversations: ConversationQuerySet) -> ConversationQuerySet:
         if (unread := self.validated_data["unread"]) is not None:
             conversations = conversations.filter(**{"unread_count__gt" if unread else "unread_count": 0})
         if creator_id := self.validated_data["creatorId"]:
@@ -124,7 +124,7 @@ class ConversationMessages(APIView):
             raise PermissionDenied("Your role with this creator does not include writing.")
         shape = NewMessageShape(data=request.data)
         shape.is_valid(raise_exception=True)
-        message = conversation.queue(author=request.user, **shape.validated_data)
+        message = conversation.queue(author=cast(User, request.user), **shape.validated_data)
         return Response(_shown([message])[0], status=status.HTTP_202_ACCEPTED)
 
 

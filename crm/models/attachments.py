@@ -26,7 +26,7 @@ class AttachmentQuerySet(models.QuerySet["Attachment"]):
 
 
 class Attachment(models.Model):
-    """One piece of media given by URL. The provider wants an id of its own: it is uploaded before the message is due."""
+    """One piece of media given by URL. The provider wants an id of its own: it is uploaded before its message goes."""
 
     URL_MAX = 2000
     PER_MESSAGE_MAX = 20

@@ -158,7 +158,7 @@ class Conversation(models.Model):
                 transaction.set_rollback(True)
 
     def _keep_order(self, message: Message) -> int:
-        """Raise what waits before it to its priority; the answer is the priority it needs to stay before the later ones.
+        """Raise what waits before it to its priority; the answer is the one it needs to stay before the later ones.
 
         With both rules the messages of one conversation leave in the order (send_at, id) although the line is sorted
         by priority first.
@@ -173,7 +173,9 @@ class Conversation(models.Model):
         """Put the message's beginning into the inbox list, unless something newer stands there."""
         Conversation.objects.filter(pk=self.pk).update(seq=message.seq)
         Conversation.objects.filter(Q(last_message_at__lte=at) | Q(last_text=""), pk=self.pk).update(
-            last_message_at=at, last_text=" ".join(message.text.split())[:PREVIEW_LENGTH], last_direction=message.direction
+            last_message_at=at,
+            last_text=" ".join(message.text.split())[:PREVIEW_LENGTH],
+            last_direction=message.direction,
         )
 
 
@@ -181,7 +183,9 @@ def _check(message: Message, attachments: Sequence[Attachment], now: datetime) -
     """Every rule for an outgoing message, whichever door it came through."""
     errors: dict[str, list[str]] = {}
     try:
-        message.full_clean(exclude=["creator", "conversation", "author"], validate_unique=False, validate_constraints=False)
+        message.full_clean(
+            exclude=["creator", "conversation", "author"], validate_unique=False, validate_constraints=False
+        )
     except ValidationError as error:
         errors |= error.message_dict
     if message.price_cents and not attachments:

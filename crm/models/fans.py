@@ -42,7 +42,11 @@ class Fan(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                "creator", "platform", "platform_id", condition=~models.Q(platform_id=""), name="fan_once_per_platform_id"
+                "creator",
+                "platform",
+                "platform_id",
+                condition=~models.Q(platform_id=""),
+                name="fan_once_per_platform_id",
             ),
             models.UniqueConstraint(
                 "creator",

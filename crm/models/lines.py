@@ -50,7 +50,9 @@ class LineQuerySet(models.QuerySet["Line"]):
 
     def next_due_at(self) -> datetime | None:
         """When the earliest line must be looked at; None while nothing waits."""
-        later_of_both = models.Case(models.When(hold_until__gt=F("wake_at"), then=F("hold_until")), default=F("wake_at"))
+        later_of_both = models.Case(
+            models.When(hold_until__gt=F("wake_at"), then=F("hold_until")), default=F("wake_at")
+        )
         awake = self.filter(wake_at__isnull=False, paused_at__isnull=True)
         at: datetime | None = awake.aggregate(at=models.Min(later_of_both))["at"]
         return at
@@ -73,7 +75,9 @@ class Line(models.Model):
     hold_cause = models.CharField(max_length=16, choices=HoldCause, default=HoldCause.NONE, blank=True)
     served_at = models.DateTimeField(null=True, blank=True)
     bucket_full_at = models.DateTimeField(
-        null=True, blank=True, help_text="A bucket missing in Redis before this moment is lost state, not a full bucket."
+        null=True,
+        blank=True,
+        help_text="A bucket missing in Redis before this moment is lost state, not a full bucket.",
     )
     paused_at = models.DateTimeField(null=True, blank=True)
     paused_reason = models.CharField(max_length=300, blank=True)
@@ -136,7 +140,7 @@ class Dispatch(models.Model):
         return "Dispatch"
 
     @classmethod
-    def current(cls) -> Self:
+    def current(cls) -> "Dispatch":
         row, _created = cls._default_manager.get_or_create(pk=1)
         return row
 

@@ -150,7 +150,9 @@ class Message(models.Model):
     priority = models.PositiveSmallIntegerField(
         default=PRIORITY_MAX, validators=[MinValueValidator(PRIORITY_MIN), MaxValueValidator(PRIORITY_MAX)]
     )
-    client_key = models.UUIDField(null=True, blank=True, help_text="Chosen by the page: a form sent twice is one message.")
+    client_key = models.UUIDField(
+        null=True, blank=True, help_text="Chosen by the page: a form sent twice is one message."
+    )
     seq = models.PositiveBigIntegerField(default=0)
 
     send_at = models.DateTimeField(help_text="When it was meant to go; for a fan's message, when it was written.")
@@ -220,7 +222,9 @@ class Message(models.Model):
                 | Q(direction=Direction.IN),
                 name="message_price_in_range",
             ),
-            models.CheckConstraint(condition=Q(priority__gte=PRIORITY_MIN, priority__lte=PRIORITY_MAX), name="message_priority_in_range"),
+            models.CheckConstraint(
+                condition=Q(priority__gte=PRIORITY_MIN, priority__lte=PRIORITY_MAX), name="message_priority_in_range"
+            ),
             models.CheckConstraint(
                 condition=Q(direction=Direction.IN, status=Status.RECEIVED)
                 | (Q(direction=Direction.OUT) & ~Q(status=Status.RECEIVED)),
@@ -240,11 +244,11 @@ class Message(models.Model):
     def clean(self) -> None:
         if not self.text.strip():
             raise ValidationError({"text": _text("Write something: the message is empty.")})
-        if self.direction == Direction.OUT and self.price_cents:
-            if not self.PRICE_MIN_CENTS <= self.price_cents <= self.PRICE_MAX_CENTS:
-                raise ValidationError({"price_cents": _text("A price is 0, or from $3 to $200.")})
+        priced = self.direction == Direction.OUT and self.price_cents
+        if priced and not self.PRICE_MIN_CENTS <= self.price_cents <= self.PRICE_MAX_CENTS:
+            raise ValidationError({"price_cents": _text("A price is 0, or from $3 to $200.")})
 
-    def move(self, to: Status, *, provided: Q | None = None, **changes: Any) -> bool:
+    def move(self, to: str, *, provided: Q | None = None, **changes: Any) -> bool:
         """Compare-and-set from the status and lease this object was read with; False when somebody was faster.
 
         ``provided`` adds conditions that must hold at that very moment; ``changes`` are written along. A False answer
@@ -259,9 +263,9 @@ class Message(models.Model):
                 changes["seq"] = Line.objects.wake(self.creator_id, at=changes.get("due_at", self.due_at))
             else:
                 changes["seq"] = Line.objects.stamp(self.creator_id)
-            moved = Message.objects.filter(
-                provided or Q(), pk=self.pk, status=self.status, lease=self.lease
-            ).update(**changes)
+            moved = Message.objects.filter(Q() if provided is None else provided, pk=self.pk, status=self.status, lease=self.lease).update(
+                **changes
+            )
             if not moved:
                 transaction.set_rollback(True)
                 return False
@@ -287,11 +291,9 @@ class Message(models.Model):
         """Let it wait again, its lease given up. No attempt is lost."""
         return self.move(Status.QUEUED, lease=None, lease_until=None, **changes)
 
-    def settle(self, to: Status, *, cause_code: str = "", cause: str = "", **changes: Any) -> bool:
+    def settle(self, to: str, *, cause_code: str = "", cause: str = "", **changes: Any) -> bool:
         """Write the outcome and give the lease up. ``cause`` is for a person to read."""
-        return self.move(
-            to, lease=None, lease_until=None, cause_code=cause_code, cause=cause[:CAUSE_MAX], **changes
-        )
+        return self.move(to, lease=None, lease_until=None, cause_code=cause_code, cause=cause[:CAUSE_MAX], **changes)
 
     @property
     def is_settled(self) -> bool:

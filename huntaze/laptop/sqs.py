@@ -1,7 +1,8 @@
 """An SQS endpoint for one machine: moto's, with our two queues (`python -m huntaze.laptop.sqs`).
 
 It keeps its messages in memory. That is allowed: the ledger has every row, and hands over again what was lost.
-It counts what it is asked, because SQS bills by the request: GET /_requests says how often, by action.
+It counts what it is asked, because SQS bills by the request: GET /_requests says how often, by action. And it refuses
+on demand, as SQS does when credentials expire: POST /_refuse {"ReceiveMessage": 2} answers the next two with 403.
 """
 
 import argparse
@@ -36,25 +37,38 @@ if TYPE_CHECKING:
 def endpoint(host: str, port: int, region: str) -> BaseWSGIServer:
     """A server that is bound and has the queues; the caller lets it ``serve_forever``."""
     create_queues(region)
-    application = RequestCounter(create_backend_app("sqs"))
+    application = FrontDesk(create_backend_app("sqs"))
     return make_server(host, port, application, threaded=True, request_handler=MotoRequestHandler)
 
 
-class RequestCounter:
-    """Counts SQS requests by action; a receive that brought something is ``ReceiveMessage``, one that did not ``EmptyReceive``."""
+class FrontDesk:
+    """Counts SQS requests by action, a receive that brought nothing as ``EmptyReceive``; refuses some on demand."""
 
-    ADDRESS = "/_requests"
+    COUNTS, REFUSALS = "/_requests", "/_refuse"
 
     def __init__(self, application: "WSGIApplication") -> None:
         self._application = application
         self._lock = threading.Lock()
         self._counts: Counter[str] = Counter()
+        self._refusals: Counter[str] = Counter()
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        if environ["PATH_INFO"] == self.ADDRESS:
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        environ["wsgi.input"] = io.BytesIO(body)
+        if environ["PATH_INFO"] in (self.COUNTS, self.REFUSALS):
+            if environ["PATH_INFO"] == self.REFUSALS:
+                self._refusals.update(json.loads(body))
             start_response("200 OK", [("Content-Type", "application/json")])
             return [json.dumps(self._counts).encode()]
-        action = self._action(environ)
+        return self._serve(_action(environ, body), environ, start_response)
+
+    def _serve(self, action: str, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        with self._lock:
+            refused = self._refusals[action] > 0
+            self._refusals[action] -= refused
+        if refused:
+            start_response("403 Forbidden", [("Content-Type", "text/xml")])
+            return [b"<ErrorResponse><Error><Code>AccessDenied</Code></Error></ErrorResponse>"]
         reply = list(self._application(environ, start_response))
         if action == "ReceiveMessage" and b"ReceiptHandle" not in b"".join(reply):
             action = "EmptyReceive"
@@ -62,15 +76,13 @@ class RequestCounter:
             self._counts[action] += 1
         return reply
 
-    @staticmethod
-    def _action(environ: "WSGIEnvironment") -> str:
-        """The action, from the JSON protocol's header (boto3) or from the query protocol's form (kombu's receive)."""
-        if target := environ.get("HTTP_X_AMZ_TARGET"):
-            return str(target).rpartition(".")[2]
-        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-        environ["wsgi.input"] = io.BytesIO(body)
-        form = parse_qs(environ.get("QUERY_STRING", "")) | parse_qs(body.decode("latin-1"))
-        return form.get("Action", ["unknown"])[0]
+
+def _action(environ: "WSGIEnvironment", body: bytes) -> str:
+    """The action, from the JSON protocol's header (boto3) or from the query protocol's form (kombu's receive)."""
+    if target := environ.get("HTTP_X_AMZ_TARGET"):
+        return str(target).rpartition(".")[2]
+    form = parse_qs(environ.get("QUERY_STRING", "")) | parse_qs(body.decode("latin-1"))
+    return form.get("Action", ["unknown"])[0]
 
 
 def create_queues(region: str) -> None:

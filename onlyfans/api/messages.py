@@ -1,7 +1,7 @@
 """Send a message to a fan, and see what became of it."""
 
 import uuid
-from typing import Any
+from typing import Any, cast
 
 from django.db import transaction
 from django.shortcuts import get_object_or_404
@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from crm.forecast import forecast
-from crm.models import Attachment, Conversation, Creator, Fan, Message
+from crm.models import Attachment, Conversation, Creator, Fan, Message, User
 
 #: ``messages/send`` goes after what people write in the inbox and before campaigns (design, section 3, Order).
 DEFAULT_PRIORITY = 5
@@ -57,7 +57,7 @@ class SendMessage(APIView):
         key = _client_key(request)
         with transaction.atomic():
             conversation = Conversation.objects.with_fan(fan)
-            message = conversation.queue(author=request.user, client_key=key, **wanted)
+            message = conversation.queue(author=cast(User, request.user), client_key=key, **wanted)
         if (message.text, message.price_cents) != (wanted["text"], wanted["price_cents"]):
             raise KeyReused
         expected = forecast(message)
@@ -124,9 +124,7 @@ def _client_key(request: Request) -> uuid.UUID | None:
     """The client's Idempotency-Key as the ledger's own kind of key; one user's keys never meet another's."""
     key = request.headers.get("Idempotency-Key", "")
     if len(key) > IDEMPOTENCY_KEY_MAX:
-        raise exceptions.ValidationError(
-            {"Idempotency-Key": f"At most {IDEMPOTENCY_KEY_MAX} characters."}
-        )
+        raise exceptions.ValidationError({"Idempotency-Key": f"At most {IDEMPOTENCY_KEY_MAX} characters."})
     return uuid.uuid5(uuid.NAMESPACE_URL, f"{request.user.pk}:{key}") if key else None
 
 

@@ -80,7 +80,9 @@ def _creator(creator: Creator, waiting: int) -> dict[str, Any]:
         "id": creator.public_id,
         "name": creator.name,
         "waiting": waiting,
-        "nextSendAt": _iso(max(filter(None, (line.wake_at, line.hold_until)), default=None)) if line and waiting else None,
+        "nextSendAt": _iso(max(filter(None, (line.wake_at, line.hold_until)), default=None))
+        if line and waiting
+        else None,
         "waitsFor": line.hold_cause if line and waiting else "",
         "secondsBetweenMessages": round(steady_interval(creator.allowances), 3),
         "paused": bool(line and line.paused_at),

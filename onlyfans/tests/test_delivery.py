@@ -112,7 +112,9 @@ class TestHandOver:
 
         assert basket.ids == [first.public_id]
 
-    def test_serves_every_creator_in_one_round(self, simulator: RunningSimulator, redis_server: Any, basket: Basket) -> None:
+    def test_serves_every_creator_in_one_round(
+        self, simulator: RunningSimulator, redis_server: Any, basket: Basket
+    ) -> None:
         for number in range(3):
             creator = make_creator()
             Connection.objects.create(creator=creator, account_id=f"acct_round_{number}")
@@ -336,7 +338,7 @@ class TestTheSixAnswers:
 
         for failures, wait in ((1, 1), (2, 2), (3, 4)):
             # What of the token flowed back by itself is not refunded: a few milliseconds are still owed.
-            poll(lambda: dispatch_and_work(basket), until=lambda n=failures: Connection.objects.get().failures == n)
+            poll(lambda: dispatch_and_work(basket), until=Connection.objects.filter(failures=failures).exists)
             assert state_of(message) == (Status.QUEUED, "unreachable")
             line = line_of(conversation.creator)
             assert line.hold_cause == HoldCause.UNREACHABLE

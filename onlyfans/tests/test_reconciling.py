@@ -90,7 +90,9 @@ def test_a_chat_that_cannot_be_read_settles_nothing(
 
 
 class TestHandOver:
-    def test_takes_each_due_row_once_and_looks_again_ever_later(self, conversation: Conversation, basket: Basket) -> None:
+    def test_takes_each_due_row_once_and_looks_again_ever_later(
+        self, conversation: Conversation, basket: Basket
+    ) -> None:
         now = database_now()
         message = make_message(conversation, status=Status.UNKNOWN, sending_at=now, reconcile_at=now, reconciliations=2)
 

@@ -22,7 +22,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         now = database_now()
-        report = {"at": now, "queue": _queue(), "dispatch": _dispatch(now), "lines": _lines()}
+        report: dict[str, Any] = {"at": now, "queue": _queue(), "dispatch": _dispatch(now), "lines": _lines()}
         if options["json"]:
             self.stdout.write(json.dumps(report, cls=DjangoJSONEncoder))
         else:

@@ -18,9 +18,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.DEBUG:
-            raise CommandError(
-                "The demo login has a password that everybody knows: it is made only with DEBUG on."
-            )
+            raise CommandError("The demo login has a password that everybody knows: it is made only with DEBUG on.")
         demo = seed()
         if options["json"]:
             self.stdout.write(dumps(asdict(demo) | {"webhook_path": demo.webhook_path}, default=str))

@@ -179,7 +179,10 @@ class TestSend:
     @pytest.mark.parametrize("token", ["", "Bearer nonsense", "Bearer a.b.c", "Basic ZGVtbzpkZW1v"])
     def test_a_wrong_token_is_refused_and_told_how_to_sign_in(self, client: Client, fan: Fan, token: str) -> None:
         reply = client.post(
-            SEND, {"recipientId": "fan_123", "content": "x"}, content_type="application/json", headers={"Authorization": token}
+            SEND,
+            {"recipientId": "fan_123", "content": "x"},
+            content_type="application/json",
+            headers={"Authorization": token},
         )
 
         assert reply.status_code == 401

@@ -39,9 +39,7 @@ def test_says_that_sqs_is_out_of_reach_instead_of_showing_old_figures(
     assert {"component": "sqs", "words": "Not configured: SQS_RATE_LIMITER_QUEUE_URL."} in body["troubles"]
 
 
-def test_names_redis_and_the_kill_switch_and_a_silent_dispatch(
-    client: Client, sqs: Queues, settings: Settings
-) -> None:
+def test_names_redis_and_the_kill_switch_and_a_silent_dispatch(client: Client, sqs: Queues, settings: Settings) -> None:
     client.force_login(make_user())
     settings.REDIS_ENDPOINT = "127.0.0.1:1"
     dispatching.sample()
