@@ -258,7 +258,7 @@ class Message(models.Model):
             raise IllegalMove(f"{self.status} → {to}")
         changes |= {"status": to}
         with transaction.atomic():
-            if to == Status.QUEUED or self.status in IN_FLIGHT:
+            if to == Status.QUEUED or (self.status in IN_FLIGHT and to not in IN_FLIGHT):
                 # It waits again, or it no longer holds back the rest of its conversation.
                 changes["seq"] = Line.objects.wake(self.creator_id, at=changes.get("due_at", self.due_at))
             else:
