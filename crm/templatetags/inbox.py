@@ -28,10 +28,9 @@ class Media:
 
 @register.filter
 def initials(name: str) -> str:
-    """At most two letters: of the first and of the last word that have one."""
-    letters = [next((char for char in word if char.isalnum()), "") for word in name.split()]
-    found = [letter for letter in letters if letter]
-    return "".join([*found[:1], *found[1:][-1:]]).upper() or "·"
+    """At most two letters: of the first and of the last word that have one; a digit where there is no letter."""
+    found = [letter for word in name.split() if (letter := next(filter(str.isalpha, word), ""))]
+    return "".join([*found[:1], *found[1:][-1:]]).upper() or next(filter(str.isalnum, name), "·")
 
 
 @register.filter

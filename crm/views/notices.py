@@ -18,11 +18,10 @@ class Notice:
 
 
 def notices_for(lines: Iterable[Line], dispatch: Dispatch, *, now: datetime) -> list[Notice]:
-    """The gravest first: everything stopped, one creator paused, nobody there to send."""
-    found: list[Notice] = []
+    """Everything stopped, which leaves nothing else to say; or who is paused, and what delays the others."""
     if dispatch.stopped_at:
-        found.append(Notice("stop", "octagon-x", _("All sending is stopped."), dispatch.stopped_reason))
-    found += [
+        return [Notice("stop", "octagon-x", _("All sending is stopped."), dispatch.stopped_reason)]
+    found = [
         Notice(
             "stop",
             "pause",

@@ -9,6 +9,7 @@ from uuid import UUID
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 
 from crm.forecast import Forecast, forecasts
 from crm.models import Conversation, Dispatch, Line, Message
@@ -31,6 +32,11 @@ ICONS = {
     Status.NEEDS_PERSON: "hand",
     Status.CANCELLED: "ban",
 }
+CAUSES = {
+    Status.FAILED: _lazy("The platform did not take it."),
+    Status.UNKNOWN: _lazy("The platform did not say whether it took this. The chat is read before it is sent again."),
+    Status.NEEDS_PERSON: _lazy("The chat does not tell whether it was sent. Please look at the platform."),
+}
 WAITING = (Status.QUEUED, Status.HANDED_OVER)
 TROUBLED = (Status.FAILED, Status.UNKNOWN, Status.NEEDS_PERSON)
 
@@ -43,55 +49,55 @@ class Bubble:
     starts_group: bool
 
     @property
-    def at(self) -> datetime:
-        return self.message.sent_at or self.message.send_at
+    def is_waiting(self) -> bool:
+        return self.message.status in WAITING
+
+    @property
+    def is_scheduled(self) -> bool:
+        """It waits for a time somebody chose, not for its turn."""
+        return self.is_waiting and self.message.send_at > timezone.now()
 
     @property
     def tone(self) -> str:
         if self.message.status in TROUBLED:
             return "trouble"
-        if self.message.status in WAITING:
+        if self.is_waiting:
             return "waiting"
         return "cancelled" if self.message.status == Status.CANCELLED else "settled"
 
     @property
     def icon(self) -> str:
-        if self.is_scheduled:
-            return "calendar-clock"
-        return ICONS[Status(self.message.status)]
+        return "calendar-clock" if self.is_scheduled else ICONS[Status(self.message.status)]
 
     @property
     def state(self) -> str:
+        if self.is_scheduled:
+            return _("Scheduled")
         # Between SQS and the worker it still waits, as far as a person is concerned.
-        if self.message.status in WAITING:
-            return _("Scheduled") if self.is_scheduled else _("Waiting")
-        return self.message.get_status_display()
+        return _("Waiting") if self.is_waiting else self.message.get_status_display()
 
     @property
-    def is_scheduled(self) -> bool:
-        """It waits for a time somebody chose, not for its turn."""
-        chosen = self.message.send_at > self.message.created_at + timedelta(minutes=1)
-        return chosen and self.forecast is not None and self.forecast.reason == "scheduled"
+    def at(self) -> datetime | None:
+        """The moment that stands beside the state; what waits for its turn has none yet."""
+        if self.is_waiting and not self.is_scheduled:
+            return None
+        return self.message.sent_at or self.message.send_at
 
     @property
     def goes_at(self) -> datetime | None:
-        """The time to name; for what goes right now a time would only be wrong a second later."""
-        if self.forecast is None or self.forecast.reason in ("next", "now"):
+        """When its turn comes. For what goes right now a time would only be wrong a second later."""
+        if self.is_scheduled or self.forecast is None or self.forecast.reason in ("next", "now"):
             return None
         return self.forecast.at
 
     @property
     def why(self) -> str:
-        """The cause in words, for what a person may have to act on."""
-        if self.message.cause:
-            return self.message.cause
-        if self.message.status == Status.FAILED:
-            return _("The platform did not take it.")
-        if self.message.status == Status.UNKNOWN:
-            return _("The platform did not say whether it took this. The chat is read before it is sent again.")
-        if self.message.status == Status.NEEDS_PERSON:
-            return _("The chat does not tell whether it was sent. Please look at the platform.")
-        return ""
+        """Why it waits, or the cause of what a person may have to act on."""
+        if self.is_waiting:
+            if self.forecast is None or (self.is_scheduled and self.forecast.reason == "scheduled"):
+                return ""
+            return self.forecast.words
+        return self.message.cause or str(CAUSES.get(Status(self.message.status), ""))
 
 
 @dataclass(frozen=True)

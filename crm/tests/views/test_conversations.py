@@ -260,6 +260,22 @@ def test_a_waiting_message_says_why_it_waits(signed_in: Client, conversation: Co
     assert "Paused: Session lost." in text(signed_in.get(address(conversation)))
 
 
+def test_a_scheduled_message_says_for_when_and_also_what_stands_in_its_way(
+    signed_in: Client, conversation: Conversation
+) -> None:
+    noon = timezone.now().replace(month=6, day=15, hour=10, minute=0) + timedelta(days=365)
+    make_message(conversation, send_at=noon)
+    assert re.search(
+        rf"Scheduled</span> ·\s*<time[^>]*>15 Jun {noon.year} at 12:00<", text(signed_in.get(address(conversation)))
+    )
+
+    conversation.creator.line.pause(reason="Session lost.", now=database_now())
+
+    page = text(signed_in.get(address(conversation)))
+    assert f"15 Jun {noon.year} at 12:00" in page
+    assert "Paused: Session lost." in page
+
+
 def test_price_and_media_are_words_and_links_that_load_nothing(signed_in: Client, conversation: Conversation) -> None:
     message = make_message(conversation, price_cents=1250)
     Attachment.objects.create(message=message, position=0, url="https://cdn.example.com/a/clip.MP4?x=1")
