@@ -10,12 +10,17 @@ pytest_plugins = ["tests.servers"]
 ON_POSTGRESQL = "postgresql" in settings.DATABASES["default"]["ENGINE"]
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is said about the other database."""
+    """Leave out what is said about the other database, and drive the browser last.
+
+    Once Chromium is up there is an event loop in this thread, in which no test could start its own any more.
+    """
     other = "sqlite_only" if ON_POSTGRESQL else "postgresql_only"
     left_out = [item for item in items if item.get_closest_marker(other)]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if item not in left_out]
+    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:

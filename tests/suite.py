@@ -7,6 +7,7 @@ they run ten times faster, alone, because they look at the clock.
 """
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -21,6 +22,7 @@ from tests.postgresql import postgresql
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 LEGS = ("sqlite", "postgresql")
+CLOSING_LINE = re.compile(r"\b(passed|failed|error|errors|deselected|no tests ran)\b.* in \d+\.\d+s")
 TEN_TIMES_FASTER = {"TEST_PACE": "10/6", "TEST_SIMULATOR_GAP": "0.3"}
 
 
@@ -103,13 +105,15 @@ def _run(leg: Leg) -> Result:
 
 
 def _pass_on(lines: Iterable[str]) -> str:
-    """Show what pytest says as it says it; returns its last line."""
-    last = ""
+    """Show what pytest says as it says it; returns its closing line, or the last one when it never came to that."""
+    last = closing_line = ""
     for line in lines:
         sys.stdout.write(line)
         sys.stdout.flush()
         last = line.strip() or last
-    return last
+        if CLOSING_LINE.search(last):
+            closing_line = last.strip("= ")
+    return closing_line or last
 
 
 def _on(server: str) -> dict[str, str]:

@@ -25,6 +25,10 @@ pytestmark = [pytest.mark.journey, pytest.mark.timeout(180)]
 ROLES = {"announcer", "web", "dispatch", "worker", "redis", "sqs", "simulator"}
 
 
+# A worker finishes its long poll before it goes.
+SOON_STOPPED = {"SQS_WAIT_TIME_SECONDS": "1"}
+
+
 def everything_below(pid: int) -> list[psutil.Process]:
     children: list[psutil.Process] = psutil.Process(pid).children(recursive=True)
     return children
@@ -105,7 +109,7 @@ def test_what_died_is_started_again_and_run_json_knows(product: Product) -> None
 
 
 def test_a_stop_leaves_nobody_behind_and_the_next_start_finds_the_data(make_product: Callable[..., Product]) -> None:
-    product = make_product()
+    product = make_product(**SOON_STOPPED)
     product.start()
     supervisor = product.run["supervisor"]
     family = everything_below(supervisor["pid"])
@@ -129,7 +133,7 @@ def test_a_stop_leaves_nobody_behind_and_the_next_start_finds_the_data(make_prod
 
 
 def test_when_the_supervisor_itself_is_killed_the_rest_goes_too(make_product: Callable[..., Product]) -> None:
-    product = make_product()
+    product = make_product(**SOON_STOPPED)
     product.start()
     family = everything_below(product.run["supervisor"]["pid"])
 
