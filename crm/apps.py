@@ -1,4 +1,7 @@
 from django.apps import AppConfig
+from django.core.checks import register
+
+from crm import checks
 
 
 class CrmConfig(AppConfig):
@@ -7,3 +10,6 @@ class CrmConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
     name = "crm"
     verbose_name = "CRM"
+
+    def ready(self) -> None:
+        register(checks.pace_can_be_read)

@@ -1,0 +1,20 @@
+import pytest
+from django.core.checks import run_checks
+from pytest_django import Settings
+
+
+@pytest.mark.parametrize("pace", ["", "often", "10", "0/60", "10/0", "10/60:11", "10/60,", "10/60, many"])
+def test_a_default_pace_that_cannot_be_read_is_an_error(pace: str, settings: Settings) -> None:
+    settings.HUNTAZE_PACE = pace
+
+    (said,) = [message for message in run_checks() if message.id == "crm.E001"]
+
+    assert said.is_serious()
+    assert said.msg.startswith("HUNTAZE_PACE cannot be read: “")
+
+
+@pytest.mark.parametrize("pace", ["10/60", "10/60:3", "10/60, 250/86400", "10/6"])
+def test_a_pace_that_can_be_read_is_none(pace: str, settings: Settings) -> None:
+    settings.HUNTAZE_PACE = pace
+
+    assert not [message for message in run_checks() if message.id == "crm.E001"]

@@ -1,0 +1,61 @@
+"""What must be right in the settings before anything is sent; `manage.py check`, every command and the worker ask."""
+
+import re
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Warning, run_checks  # noqa: A004
+from django.core.exceptions import ImproperlyConfigured
+
+from onlyfans.keyring import key_ids
+from onlyfans.queue import missing_settings
+
+HOST_AND_PORT = re.compile(r"[^\s/@\[\]]+:(?P<port>[0-9]{1,5})", re.ASCII)
+PORT_MAX = 65_535
+
+
+def queue_is_configured(**_options: Any) -> list[CheckMessage]:
+    """A warning only: without a queue everything but the sending works."""
+    trouble = missing_settings()
+    if not settings.RATE_LIMITER_ENABLED or not trouble:
+        return []
+    words = f"{trouble} Everything else works; sending is held until it is set."
+    return [Warning(words, hint="“.env.example” says what each variable is.", id="onlyfans.W001")]
+
+
+def pace_is_kept(**_options: Any) -> list[CheckMessage]:
+    if settings.RATE_LIMITER_ENABLED or settings.DEBUG:
+        return []
+    words = "RATE_LIMITER_ENABLED=false is refused without DEBUG: messages would be written to the log instead of sent."
+    hint = "Remove it. To stop all sending, run manage.py stop_sending."
+    return [Error(words, hint=hint, id="onlyfans.E001")]
+
+
+def keyring_can_be_read(**_options: Any) -> list[CheckMessage]:
+    """In DEBUG a warning: whoever only looks around has stored no secret yet."""
+    try:
+        key_ids()
+    except ImproperlyConfigured as error:
+        hint = "manage.py shell -c 'from onlyfans.keyring import new_key; print(new_key())' makes a key."
+        if settings.DEBUG:
+            return [Warning(str(error), hint=hint, id="onlyfans.W002")]
+        return [Error(str(error), hint=hint, id="onlyfans.E002")]
+    return []
+
+
+def redis_endpoint_can_be_read(**_options: Any) -> list[CheckMessage]:
+    read = HOST_AND_PORT.fullmatch(settings.REDIS_ENDPOINT)
+    if not settings.RATE_LIMITER_ENABLED or (read and 0 < int(read["port"]) <= PORT_MAX):
+        return []
+    words = f"REDIS_ENDPOINT is “{settings.REDIS_ENDPOINT}”, not host:port."
+    return [Error(words, hint="For example 127.0.0.1:6379, without redis:// in front.", id="onlyfans.E003")]
+
+
+ALL = (queue_is_configured, pace_is_kept, keyring_can_be_read, redis_endpoint_can_be_read)
+
+
+def refuse_to_work(**_signal: Any) -> None:
+    """End a starting worker with the words of every error, as a command would. Raises SystemExit."""
+    errors = [str(message) for message in run_checks() if message.is_serious()]
+    if errors:
+        raise SystemExit("\n".join(["The worker does not start:", *errors]))
