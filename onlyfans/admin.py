@@ -21,12 +21,12 @@ class ConnectionForm(forms.ModelForm):
     """Secrets go in and never come out: an empty field keeps the stored one."""
 
     new_api_key = forms.CharField(
-        label=_("API key"), required=False, widget=forms.PasswordInput, help_text=_("Empty keeps the stored one.")
+        label=_("API key"), required=False, widget=SecretInput, help_text=_("Empty keeps the stored one.")
     )
     new_webhook_secret = forms.CharField(
         label=_("Webhook secret"),
         required=False,
-        widget=forms.PasswordInput,
+        widget=SecretInput,
         help_text=_("Empty keeps the stored one."),
     )
 

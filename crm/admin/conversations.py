@@ -4,7 +4,6 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
-from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from crm.forecast import forecast
@@ -63,7 +62,8 @@ class MessageAdmin(ReadOnly, admin.ModelAdmin):
         expected = forecast(message)
         if expected is None:
             return ""
-        return format_html("{} {}", expected.at.strftime("%Y-%m-%d %H:%M:%S UTC") if expected.at else "", expected.words)
+        at = expected.at.strftime("%Y-%m-%d %H:%M:%S UTC ") if expected.at else ""
+        return f"{at}{expected.words}"
 
 
 @admin.register(Attachment)

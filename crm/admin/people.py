@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
@@ -17,6 +18,9 @@ class MembershipInline(admin.TabularInline):
     model = Membership
     autocomplete_fields = ("user",)
     extra = 0
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Membership]:
+        return super().get_queryset(request).select_related("user", "creator")
 
 
 @admin.register(User)
@@ -38,7 +42,12 @@ class CreatorAdmin(admin.ModelAdmin):
 
     @admin.display(description=_("pace"))
     def pace_in_words(self, creator: Creator) -> str:
-        return _("one message every %(seconds).2f s") % {"seconds": steady_interval(creator.allowances)}
+        try:
+            interval = steady_interval(creator.allowances)
+        except ValidationError as error:
+            # What was typed into the field above, or stored past it.
+            return " ".join(error.messages)
+        return _("one message every %(seconds).2f s") % {"seconds": interval}
 
     @admin.display(description=_("paused"))
     def paused(self, creator: Creator) -> str:
