@@ -46,7 +46,7 @@ Context = dict[str, Any]
 def inbox(request: SignedInRequest) -> HttpResponse:
     """The list, nothing opened."""
     with timezone.override(_zone(Creator.objects.for_user(request.user).first())):
-        return render(request, TEMPLATE, _list(request, None))
+        return render(request, TEMPLATE, _list(request, None, _overview(request)))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -57,7 +57,7 @@ def conversation(request: SignedInRequest, public_id: UUID) -> HttpResponse:
     with timezone.override(_zone(chosen.creator)):
         if request.method == "POST":
             return _reply(request, chosen)
-        return render(request, TEMPLATE, _list(request, chosen) | _thread(request, chosen))
+        return _page(request, chosen, ReplyForm())
 
 
 @require_safe
@@ -79,10 +79,10 @@ def messages(request: SignedInRequest, public_id: UUID) -> HttpResponse:
     """The thread alone; 204 while nothing in it can have changed since ``after``."""
     chosen = _find(request, public_id)
     with timezone.override(_zone(chosen.creator)):
-        known = request.GET.get("after"), request.GET.get("held")
-        if known == _stamps(chosen):
+        known, dispatch = (request.GET.get("after"), request.GET.get("held")), Dispatch.current()
+        if known == _stamps(chosen, dispatch):
             return HttpResponse(status=HTTPStatus.NO_CONTENT)
-        return _thread_alone(request, chosen)
+        return _thread_alone(request, chosen, dispatch)
 
 
 @require_POST
@@ -112,7 +112,7 @@ def _reply(request: SignedInRequest, chosen: "Found") -> HttpResponse:
     # Whoever answers has read it.
     chosen.mark_read()
     if request.htmx:
-        return _thread_alone(request, _find(request, chosen.public_id))
+        return _thread_alone(request, _find(request, chosen.public_id), Dispatch.current())
     return _see_other(f"{_address(request, chosen)}#m-{message.public_id}")
 
 
@@ -121,8 +121,15 @@ def _refused(request: SignedInRequest, chosen: "Found", form: ReplyForm) -> Http
     if request.htmx:
         context = {"conversation": chosen, "form": form, "address": _address(request, chosen)}
         return render(request, f"{TEMPLATE}#composer", context, status=HTTPStatus.BAD_REQUEST)
-    context = _list(request, chosen) | _thread(request, chosen, form)
-    return render(request, TEMPLATE, context, status=HTTPStatus.BAD_REQUEST)
+    return _page(request, chosen, form, status=HTTPStatus.BAD_REQUEST)
+
+
+def _page(
+    request: SignedInRequest, chosen: "Found", form: ReplyForm, status: HTTPStatus = HTTPStatus.OK
+) -> HttpResponse:
+    overview = _overview(request)
+    context = _list(request, chosen, overview) | _thread(request, chosen, overview.dispatch) | {"form": form}
+    return render(request, TEMPLATE, context, status=status)
 
 
 def _find(request: SignedInRequest, public_id: UUID) -> "Found":
@@ -136,21 +143,21 @@ def _find(request: SignedInRequest, public_id: UUID) -> "Found":
 class Overview:
     """What the list's page says beside the list: read first, so that nothing after it is missed."""
 
+    dispatch: Dispatch
     notices: Sequence[Notice]
     stamp: str
 
 
 def _overview(request: SignedInRequest) -> Overview:
-    now = database_now()
+    now, dispatch = database_now(), Dispatch.current()
     lines = list(Line.objects.filter(creator__memberships__user=request.user).select_related("creator"))
-    notices = notices_for(lines, Dispatch.current(), now=now)
+    notices = notices_for(lines, dispatch, now=now)
     # Each line's number only grows, so their sum changes whenever one of them does.
     seen = sum(line.seq for line in lines), notices, timezone.localdate(now)
-    return Overview(notices, stamp=f"{zlib.crc32(repr(seen).encode()):08x}")
+    return Overview(dispatch, notices, stamp=f"{zlib.crc32(repr(seen).encode()):08x}")
 
 
-def _list(request: SignedInRequest, chosen: Conversation | None, overview: Overview | None = None) -> Context:
-    overview = overview or _overview(request)
+def _list(request: SignedInRequest, chosen: Conversation | None, overview: Overview) -> Context:
     mine, unread = Conversation.objects.for_user(request.user), Q(unread_count__gt=0)
     only_unread = request.GET.get("show") == "unread"
     rows = mine.select_related("fan", "creator").newest_first().filter(_from_cursor(request.GET.get("before", "")))
@@ -172,8 +179,8 @@ def _list(request: SignedInRequest, chosen: Conversation | None, overview: Overv
     }
 
 
-def _thread(request: SignedInRequest, chosen: "Found", form: ReplyForm | None = None) -> Context:
-    after, held = _stamps(chosen)
+def _thread(request: SignedInRequest, chosen: "Found", dispatch: Dispatch) -> Context:
+    after, held = _stamps(chosen, dispatch)
     # A reply posts the start along, so that the answer covers what the page shows.
     start = _uuid(request.POST.get("from") or request.GET.get("from"))
     thread = thread_of(chosen, start=start, older=_uuid(request.GET.get("older")))
@@ -185,20 +192,21 @@ def _thread(request: SignedInRequest, chosen: "Found", form: ReplyForm | None = 
         "seq": after,
         "thread_address": reverse("messages", args=[chosen.public_id]) + _query(_carried(request) | known),
         "older_address": reverse("messages", args=[chosen.public_id]),
-        "form": form or ReplyForm(),
     }
 
 
-def _thread_alone(request: SignedInRequest, chosen: "Found") -> HttpResponse:
-    response = render(request, f"{TEMPLATE}#thread", _thread(request, chosen))
-    response["Huntaze-Seq"] = _stamps(chosen)[0]
+def _thread_alone(request: SignedInRequest, chosen: "Found", dispatch: Dispatch) -> HttpResponse:
+    context = _thread(request, chosen, dispatch)
+    response = render(request, f"{TEMPLATE}#thread", context)
+    # The page drops an answer that is older than what it shows.
+    response["Huntaze-Seq"] = context["seq"]
     return response
 
 
-def _stamps(chosen: Conversation) -> tuple[str, str]:
+def _stamps(chosen: Conversation, dispatch: Dispatch) -> tuple[str, str]:
     """The creator's change number, and what else the words below a waiting message depend on."""
     line: Line | None = getattr(chosen.creator, "line", None)
-    return str(line.seq if line else 0), held_stamp(line, Dispatch.current(), now=database_now())
+    return str(line.seq if line else 0), held_stamp(line, dispatch, now=database_now())
 
 
 def _zone(creator: Creator | None) -> ZoneInfo:
