@@ -19,7 +19,7 @@ PRODUCTION := $(LAPTOP) DEBUG=0 SECRET_KEY=cR8mWq2vXz5tLkNp7sYd4gHj9bFe3uAo6iTcV
 	SQS_RATE_LIMITER_DLQ_URL=https://sqs.example.com/1/huntaze-rate-limiter-queue-dlq
 
 help: ## Show these targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
 run: $(VENV)/.run-installed ## Install what is missing and start everything; PORT and HUNTAZE_HOME are honoured
 	@exec $(BIN)/python -m huntaze.laptop

@@ -1,6 +1,7 @@
 """What every test may use. tests/servers.py has the servers, tests/conftest.py the whole product and the browser."""
 
 import os
+import shutil
 
 import pytest
 from django.conf import settings
@@ -8,6 +9,14 @@ from django.conf import settings
 pytest_plugins = ["tests.servers"]
 
 ON_POSTGRESQL = "postgresql" in settings.DATABASES["default"]["ENGINE"]
+
+
+def pytest_configure() -> None:
+    settings.HUNTAZE_HOME.mkdir(mode=0o700, exist_ok=True)
+
+
+def pytest_unconfigure() -> None:
+    shutil.rmtree(settings.HUNTAZE_HOME, ignore_errors=True)
 
 
 @pytest.hookimpl(trylast=True)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from pwd import getpwnam
 from typing import Any
 
 from huntaze.laptop.environment import free_ports
@@ -80,7 +81,9 @@ def _hand_to_server(folder: Path) -> None:
 
 def _run(command: list[Any], folder: Path) -> None:
     """Run one of PostgreSQL's programs; a failure shows what it said."""
-    as_whom: dict[str, Any] = {"user": UNPRIVILEGED, "extra_groups": []} if os.geteuid() == 0 else {}
+    as_whom: dict[str, Any] = {}
+    if os.geteuid() == 0:
+        as_whom = {"user": UNPRIVILEGED, "group": getpwnam(UNPRIVILEGED).pw_gid, "extra_groups": []}
     # A file, not a pipe: the server keeps its starter's output open.
     with (folder / "said").open("w+") as said:
         done = subprocess.run(command, stdout=said, stderr=said, cwd="/", **as_whom, check=False)

@@ -3,23 +3,21 @@
 The servers are started at these addresses by the fixtures of tests/servers.py, when a test asks for them.
 """
 
-import atexit
 import base64
 import os
-import shutil
 import tempfile
 from pathlib import Path
 
 from huntaze.laptop.environment import ADDRESSES, PAST_THE_STAND_IN, free_ports, stand_in_aws
 
-_home = tempfile.mkdtemp(prefix="huntaze-tests-")
-atexit.register(shutil.rmtree, _home, ignore_errors=True)
+# Made and removed by conftest.py: mypy and others read settings too, and need no folder.
+_home = Path(tempfile.gettempdir()) / f"huntaze-tests-{os.getpid()}"
 _redis_port, _sqs_port = free_ports(2)
 
 for _name in (*ADDRESSES, *PAST_THE_STAND_IN, "ALLOWED_HOSTS", "HUNTAZE_PACE", "RATE_LIMITER_ENABLED"):
     os.environ.pop(_name, None)
 os.environ |= {
-    "HUNTAZE_HOME": _home,
+    "HUNTAZE_HOME": str(_home),
     "DEBUG": "1",
     "SECRET_KEY": "tests-" + 10 * "secret-",
     "JWT_SIGNING_KEY": "tests-" + 10 * "signing-",
@@ -40,5 +38,5 @@ from huntaze.settings import DATABASES  # noqa: E402
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["TEST"] = {"NAME": f"{_home}/tests.sqlite3"}
 DATABASES["default"]["CONN_MAX_AGE"] = 0
-STATIC_ROOT = Path(_home)
+STATIC_ROOT = _home
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

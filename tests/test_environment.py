@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from huntaze.laptop.environment import BASE_DIR, SECRETS, choose, free_ports, is_free, keep
+from huntaze.laptop.environment import BASE_DIR, SECRETS, choose, free_ports, is_free, keep, new_socket
 
 
 def names_read_by_settings() -> list[str]:
@@ -91,10 +91,10 @@ def test_the_socket_s_path_is_short_even_where_the_temporary_folder_is_not(
     deep.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(deep))
 
-    path = choose({}, home=tmp_path, port=8000).passing["HUNTAZE_SUPERVISOR_SOCKET"]
+    socket = new_socket()
 
-    assert len(os.fsencode(path)) < 100
-    Path(path).parent.rmdir()
+    assert len(os.fsencode(socket)) < 100
+    socket.parent.rmdir()
 
 
 def test_free_ports_are_different_and_free() -> None:

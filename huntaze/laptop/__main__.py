@@ -8,7 +8,7 @@ from pathlib import Path
 
 import environ
 
-from huntaze.laptop.environment import BASE_DIR, choose, is_free, keep
+from huntaze.laptop.environment import BASE_DIR, choose, is_free, keep, new_socket
 from huntaze.laptop.prepare import prepare_database
 
 
@@ -18,7 +18,7 @@ def main() -> None:
     # The home holds people's messages and the secrets: nobody else on this machine reads it.
     os.umask(0o077)
     environ.Env.read_env(BASE_DIR / ".env")
-    home = Path(os.environ.get("HUNTAZE_HOME") or BASE_DIR / "var").resolve()
+    home = _home()
     for folder in (home, home / "log", home / "redis"):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     _be_the_only_one(home)
@@ -32,7 +32,16 @@ def main() -> None:
     print("Preparing the database …", flush=True)
     os.environ["HUNTAZE_STARTED_AT"] = prepare_database().isoformat()
     print("Starting everything …", flush=True)
+    os.environ["HUNTAZE_SUPERVISOR_SOCKET"] = str(new_socket())
     os.execv(sys.executable, [sys.executable, str(BASE_DIR / "huntaze" / "laptop" / "supervise.py")])
+
+
+def _home() -> Path:
+    home = Path(os.environ.get("HUNTAZE_HOME") or BASE_DIR / "var").resolve()
+    # These mean something in supervisord.conf, where the path is put.
+    if unfit := set(str(home)) & set('%"\\;'):
+        sys.exit(f"The path {home} has a character that HUNTAZE_HOME must not have: {' '.join(sorted(unfit))}")
+    return home
 
 
 def _be_the_only_one(home: Path) -> None:

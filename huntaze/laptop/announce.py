@@ -6,6 +6,7 @@ The supervisor starts it (`python -m huntaze.laptop.announce`) and passes its wo
 import contextlib
 import json
 import os
+import shutil
 import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -47,9 +48,9 @@ def main() -> None:
         with contextlib.suppress(OSError):
             processes = _keep_true(home, processes)
         time.sleep(POLL_SECONDS)
+    (home / "run.json").unlink(missing_ok=True)
     if not leaving:
         _stop_orphans(processes)
-    (home / "run.json").unlink(missing_ok=True)
 
 
 def _keep_true(home: Path, known: Processes) -> Processes:
@@ -193,6 +194,7 @@ def _stop_orphans(processes: Processes) -> None:
         time.sleep(STARTING_POLL_SECONDS)
     for group in groups:
         _signal(group, signal.SIGKILL)
+    shutil.rmtree(Path(os.environ["HUNTAZE_SUPERVISOR_SOCKET"]).parent, ignore_errors=True)
 
 
 def _signal(group: int, number: int) -> bool:

@@ -115,7 +115,6 @@ def choose(given: Mapping[str, str], *, home: Path, port: int) -> Choice:
             "HUNTAZE_RUNS_REDIS": str(runs_redis).lower(),
             "HUNTAZE_RUNS_SQS": str(runs_sqs).lower(),
             "HUNTAZE_RUNS_WORKER": str(rate_limited).lower(),
-            "HUNTAZE_SUPERVISOR_SOCKET": str(_private_folder() / "supervisor.sock"),
         },
         dropped=PAST_THE_STAND_IN if runs_sqs else (),
     )
@@ -162,6 +161,13 @@ def free_ports(count: int) -> list[int]:
     raise OSError(f"No {count} free ports from {STAND_IN_PORTS.start} to {STAND_IN_PORTS.stop}.")
 
 
+def new_socket() -> Path:
+    """Where the supervisor will listen: in a new folder, only ours, with a path that is short enough for a socket."""
+    temporary = tempfile.gettempdir()
+    fits = len(temporary) + len("/huntaze-xxxxxxxx/supervisor.sock") <= SOCKET_PATH_MAX
+    return Path(tempfile.mkdtemp(prefix="huntaze-", dir=temporary if fits else "/tmp")) / "supervisor.sock"  # noqa: S108
+
+
 def is_free(port: int) -> bool:
     """Nobody listens on this loopback port."""
     with socket.socket() as probe:
@@ -194,10 +200,3 @@ def _read(path: Path) -> dict[str, str]:
 
 def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
-
-
-def _private_folder() -> Path:
-    """A new folder for the supervisor's socket, only ours, with a path that is short enough for one."""
-    temporary = tempfile.gettempdir()
-    fits = len(temporary) + len("/huntaze-xxxxxxxx/supervisor.sock") <= SOCKET_PATH_MAX
-    return Path(tempfile.mkdtemp(prefix="huntaze-", dir=temporary if fits else "/tmp"))  # noqa: S108

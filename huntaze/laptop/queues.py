@@ -1,4 +1,4 @@
-"""The two queues as the stand-in has them; production makes the same two (docs/operations.md)."""
+"""The two queues as the stand-in has them; the ones at AWS are made with the same values."""
 
 #: The account that moto answers for.
 STAND_IN_ACCOUNT = "123456789012"
