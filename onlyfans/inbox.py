@@ -65,7 +65,7 @@ def _message_received(creator: Creator, payload: Payload) -> None:
     sender = _record(payload.get("fromUser"))
     platform_id = id_of(payload.get("id"), name="payload.id")
     text, price_cents = text_of(payload.get("text")), cents_of(payload.get("price"))
-    written_at = _not_in_the_future(time_of(payload.get("createdAt")))
+    written_at = _written_at(time_of(payload.get("createdAt")))
     fan_id = id_of(sender.get("id"), name="payload.fromUser.id")
     # Every transaction that changes messages begins with the line; else the fan's row would be locked first.
     Line.objects.stamp(creator.pk)
@@ -149,9 +149,13 @@ def _fan(creator: Creator, platform_id: str, *, handle: str, name: str) -> Fan:
     )
 
 
-def _not_in_the_future(moment: datetime) -> datetime:
-    """A platform's clock ahead of ours must not pin a conversation to the top of the list."""
-    return min(moment, database_now())
+def _written_at(moment: datetime) -> datetime:
+    """The end of the second that the provider names, but never the future.
+
+    Providers cut the fraction off: taken to the letter, a quick answer would stand above the message it answers. And a
+    clock ahead of ours must not pin a conversation to the top of the list.
+    """
+    return min(moment.replace(microsecond=999_999) if not moment.microsecond else moment, database_now())
 
 
 def _words(record: Payload, name: str, length: int) -> str:

@@ -77,7 +77,7 @@ class Api:
 
     def other_fans(self) -> list[str]:
         rows = self.get("/api/crm/conversations?limit=200")["results"]
-        return [row["fan"]["platformId"] for row in rows if row["fan"]["platformId"] not in ("", FAN)]
+        return sorted({row["fan"]["platformId"] for row in rows} - {"", FAN})
 
 
 @pytest.fixture(scope="module")

@@ -78,11 +78,20 @@ def test_a_fan_nobody_knew_writes_and_is_in_the_inbox(connection: Connection, cr
     message = Message.objects.get()
     assert (message.direction, message.status) == (Direction.IN, Status.RECEIVED)
     assert (message.text, message.platform_id) == ("Hi & bye\nsecond line", "7001")
-    assert message.send_at == parse_datetime(WRITTEN_AT)
+    assert message.send_at.replace(microsecond=0) == parse_datetime(WRITTEN_AT)
     conversation = Conversation.objects.get()
     assert (conversation.unread_count, conversation.last_text) == (1, "Hi & bye second line")
     event.refresh_from_db()
     assert event.read_at
+
+
+def test_a_quick_answer_stands_below_the_message_it_answers(connection: Connection, creator: Creator) -> None:
+    question = make_message(make_conversation(creator, fan=make_fan(creator, platform_id="42")), status=Status.SENT)
+    whole_second = question.send_at.replace(microsecond=0)
+
+    read_event(received(connection, createdAt=whole_second.isoformat()))
+
+    assert list(Message.objects.order_by("send_at").values_list("direction", flat=True)) == ["out", "in"]
 
 
 def test_an_event_read_twice_counts_once(connection: Connection) -> None:
