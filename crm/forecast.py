@@ -3,6 +3,7 @@
 Computed from rows only. It is an estimate of a queue that others may join with a higher priority, never a promise.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,9 +11,12 @@ from datetime import datetime, timedelta
 from django.utils.translation import gettext as _
 
 from crm.clock import database_now
-from crm.models import Creator, Dispatch, HoldCause, Line, Message
+from crm.models import Dispatch, HoldCause, Line, Message
 from crm.models.messages import IN_FLIGHT, Status
 from crm.pace import steady_interval
+
+#: Dispatch looks at a held line again within a second; this is generous.
+RENEWED_WITHIN = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,22 +34,32 @@ def forecast(message: Message, *, now: datetime | None = None) -> Forecast | Non
 
 
 def forecasts(messages: Iterable[Message], *, now: datetime | None = None) -> dict[int, Forecast]:
-    """The forecast of each waiting message among ``messages``, by primary key. One query a waiting message, two more."""
+    """The forecast of each waiting message among ``messages``, by primary key.
+
+    Three queries, and one more for each message whose turn is only a matter of the pace.
+    """
     waiting = [message for message in messages if message.status in (Status.QUEUED, *IN_FLIGHT)]
     if not waiting:
         return {}
     now = now or database_now()
     dispatch = Dispatch.current()
-    lines = Line.objects.select_related("creator").in_bulk({message.creator_id for message in waiting})
-    return {message.pk: _forecast(message, lines[message.creator_id], dispatch, now) for message in waiting}
+    creators = {message.creator_id for message in waiting}
+    lines = Line.objects.select_related("creator").in_bulk(creators)
+    handed_over = Counter(
+        Message.objects.filter(creator__in=creators, status=Status.HANDED_OVER).values_list("creator", flat=True)
+    )
+    return {
+        message.pk: _forecast(message, lines[message.creator_id], dispatch, handed_over[message.creator_id], now)
+        for message in waiting
+    }
 
 
-def _forecast(message: Message, line: Line, dispatch: Dispatch, now: datetime) -> Forecast:
+def _forecast(message: Message, line: Line, dispatch: Dispatch, handed_over: int, now: datetime) -> Forecast:
     if message.status in IN_FLIGHT:
         return Forecast(now, "now", _("It is on its way."))
     if obstacle := _obstacle(message, line, dispatch, now):
         return obstacle
-    return _by_pace(message, line, now)
+    return _by_pace(message, line, handed_over, now)
 
 
 def _obstacle(message: Message, line: Line, dispatch: Dispatch, now: datetime) -> Forecast | None:
@@ -60,21 +74,31 @@ def _obstacle(message: Message, line: Line, dispatch: Dispatch, now: datetime) -
         return Forecast(None, "dispatch_silent", _("The dispatch loop is not running."))
     if dispatch.queue_trouble:
         return Forecast(None, "queue_down", _("The queue cannot be reached. It goes out as soon as the queue is back."))
-    if dispatch.gate_trouble or line.hold_cause == HoldCause.GATE_DOWN:
-        return Forecast(None, "gate_down", _("The rate limiter cannot be reached, so nothing is sent until it is back."))
+    cause = _cause(line, now)
+    if dispatch.gate_trouble or cause == HoldCause.GATE_DOWN:
+        return Forecast(
+            None, "gate_down", _("The rate limiter cannot be reached, so nothing is sent until it is back.")
+        )
     if message.waits_for_media:
         return Forecast(None, "media", _("Its media is being uploaded to the platform."))
-    if line.hold_cause == HoldCause.NOT_CONNECTED:
+    if cause == HoldCause.NOT_CONNECTED:
         return Forecast(None, "not_connected", _("The account is not connected."))
     return None
 
 
-def _by_pace(message: Message, line: Line, now: datetime) -> Forecast:
+def _cause(line: Line, now: datetime) -> str:
+    """Why the line is held. Dispatch renews a hold that goes on; one that it has not renewed is over."""
+    held = line.hold_until is not None and line.hold_until > now - RENEWED_WITHIN
+    return line.hold_cause if held else HoldCause.NONE
+
+
+def _by_pace(message: Message, line: Line, handed_over: int, now: datetime) -> Forecast:
     """The line's next moment, plus one interval for each message in front."""
-    front = line.hold_until if line.hold_until and line.hold_until > now and line.hold_cause != HoldCause.HANDED_OVER else now
+    front = now
+    if line.hold_until and line.hold_cause != HoldCause.HANDED_OVER:
+        front = max(line.hold_until, now)
     ahead = Message.objects.ahead_of(message).filter(due_at__lte=now).count()
-    in_flight = Message.objects.filter(creator_id=line.creator_id, status=Status.HANDED_OVER).count()
-    at = front + timedelta(seconds=(ahead + in_flight) * _interval(line.creator))
+    at = front + timedelta(seconds=(ahead + handed_over) * steady_interval(line.creator.allowances))
     if line.hold_cause == HoldCause.THROTTLED and front > now:
         return Forecast(at, "throttled", _("The platform asked to slow down."))
     if line.hold_cause == HoldCause.UNREACHABLE and front > now:
@@ -82,7 +106,3 @@ def _by_pace(message: Message, line: Line, now: datetime) -> Forecast:
     if at <= now:
         return Forecast(now, "next", _("It goes next."))
     return Forecast(at, "pace", _("It waits for its turn at this account's pace."))
-
-
-def _interval(creator: Creator) -> float:
-    return steady_interval(creator.allowances)
