@@ -1,7 +1,7 @@
 """What a load balancer asks. Open to everybody, and telling nobody anything."""
 
 import structlog
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.cache import never_cache
 
@@ -20,7 +20,7 @@ def readyz(request: HttpRequest) -> HttpResponse:
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
-    except DatabaseError as error:
+    except Error as error:
         log.error("not ready: the database does not answer", error=str(error))
         return HttpResponse("database\n", status=503, content_type="text/plain")
     return HttpResponse("ready\n", content_type="text/plain")

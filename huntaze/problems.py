@@ -5,16 +5,17 @@ from http import HTTPStatus
 from typing import Any
 
 import structlog
-from django.core.exceptions import ValidationError
+from django.core.exceptions import BadRequest, SuspiciousOperation, ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.views import defaults
 from drf_standardized_errors.formatter import ExceptionFormatter
 from drf_standardized_errors.handler import ExceptionHandler
-from drf_standardized_errors.types import ErrorResponse
+from drf_standardized_errors.types import ErrorResponse, ExceptionHandlerContext
 from rest_framework import exceptions
 from rest_framework.response import Response
 
 CONTENT_TYPE = "application/problem+json"
+UNREADABLE = "The request could not be read."
 log = structlog.get_logger(__name__)
 
 
@@ -28,19 +29,32 @@ class ProblemFormatter(ExceptionFormatter):
         errors = [
             {"field": error.attr, "code": error.code, "message": str(error.detail)} for error in error_response.errors
         ]
-        return problem(status, detail=" ".join(entry["message"] for entry in errors), errors=errors)
+        return problem(status, detail=" ".join(str(error.detail) for error in error_response.errors), errors=errors)
 
 
 class ProblemHandler(ExceptionHandler):
     def convert_known_exceptions(self, exc: Exception) -> Exception:
         """A refusal by a verb of the ledger is a refusal of the request, in the words of the view's ``input_shape``."""
+        if isinstance(exc, BadRequest | SuspiciousOperation):
+            # Too large, too many fields: Django itself answers them with 400.
+            return exceptions.ParseError(UNREADABLE)
         if not isinstance(exc, ValidationError):
             return super().convert_known_exceptions(exc)
         if not hasattr(exc, "error_dict"):
             return exceptions.ValidationError(exc.messages)
         shape = getattr(self.context["view"], "input_shape", None)
-        names = {field.source or name: name for name, field in shape().get_fields().items()} if shape else {}
+        names = {str(field.source or name): name for name, field in shape().get_fields().items()} if shape else {}
         return exceptions.ValidationError({names.get(key, key): words for key, words in exc.message_dict.items()})
+
+    def should_not_handle(self, exc: Exception) -> bool:
+        """In DEBUG too it is a program that asks; the traceback is in the log."""
+        return False
+
+    def convert_unhandled_exceptions(self, exc: Exception) -> exceptions.APIException:
+        """Nothing of a bug's own words leaves the server, only where to find them."""
+        if isinstance(exc, exceptions.APIException):
+            return exc
+        return exceptions.APIException(detail=_broken(self.context["request"]))
 
 
 def problem(status: int, *, detail: str, errors: list[dict[str, Any]] | None = None) -> dict[str, Any]:
@@ -56,7 +70,7 @@ def problem(status: int, *, detail: str, errors: list[dict[str, Any]] | None = N
     return body
 
 
-def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | None:
+def exception_handler(exc: Exception, context: ExceptionHandlerContext) -> Response | None:
     """DRF's hook: our formatter, our content type."""
     response = ProblemHandler(exc, context).run()
     if response is not None:
@@ -70,7 +84,7 @@ def _problem_response(request: HttpRequest, status: int, detail: str) -> HttpRes
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     if request.path.startswith("/api/"):
-        return _problem_response(request, 400, "The request could not be read.")
+        return _problem_response(request, 400, UNREADABLE)
     return defaults.bad_request(request, exception)
 
 
@@ -88,6 +102,9 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     if request.path.startswith("/api/"):
-        correlation_id = getattr(request, "correlation_id", "")
-        return _problem_response(request, 500, f"Something broke on our side. Correlation id: {correlation_id}")
+        return _problem_response(request, 500, _broken(request))
     return defaults.server_error(request)
+
+
+def _broken(request: object) -> str:
+    return f"Something broke on our side. Correlation id: {getattr(request, 'correlation_id', '')}"
