@@ -1,5 +1,5 @@
 import uuid
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -81,7 +81,7 @@ class TestQueue:
             ({"text": "x", "priority": 11}, "priority"),
             ({"text": "x", "media_urls": ["ftp://a.example/1.jpg"]}, "media_urls"),
             ({"text": "x", "media_urls": ["https://a.example/1.jpg"] * 21}, "media_urls"),
-            ({"text": "x", "send_at": database_now() + timedelta(days=400)}, "send_at"),
+            ({"text": "x", "send_at": datetime.now(UTC) + timedelta(days=400)}, "send_at"),
         ],
     )
     def test_refuses_what_the_platform_would_not_take_and_writes_nothing(self, wording: dict, field: str) -> None:

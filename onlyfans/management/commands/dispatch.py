@@ -25,7 +25,8 @@ class Command(BaseCommand):
             raise CommandError("--resume is for DEBUG. Look at what is due, then run manage.py resume_sending.")
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: stop.set())
+            # From a thread: the handler may interrupt this very thread inside ``stop.wait()``, which holds its lock.
+            signal.signal(number, lambda *_: threading.Thread(target=stop.set).start())
         begin(resume=resume)
         sampler = Sampler(stop)
         if settings.RATE_LIMITER_ENABLED:
