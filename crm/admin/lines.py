@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
@@ -62,9 +62,9 @@ class DispatchAdmin(ReadOnly, admin.ModelAdmin):
         Dispatch.stop_sending(
             reason=str(_("Stopped in the admin by %(user)s.") % {"user": request.user}), now=database_now()
         )
-        self.message_user(request, _("All sending is stopped."))
+        self.message_user(request, _("All sending is stopped."), messages.SUCCESS)
 
     @admin.action(description=_("Resume sending"), permissions=["stop"])
     def resume_all_sending(self, request: HttpRequest, rows: QuerySet[Dispatch]) -> None:
         Dispatch.resume_sending()
-        self.message_user(request, _("Sending goes on."))
+        self.message_user(request, _("Sending goes on."), messages.SUCCESS)

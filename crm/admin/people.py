@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
@@ -60,12 +60,18 @@ class CreatorAdmin(admin.ModelAdmin):
         for creator in creators:
             line, _created = Line.objects.get_or_create(creator=creator)
             line.pause(reason=str(_("Paused in the admin.")), now=now, by=request.user)
+        self.message_user(request, _("Paused: %(names)s") % {"names": _names(creators)}, messages.SUCCESS)
 
     @admin.action(description=_("Resume sending"), permissions=["change"])
     def resume_sending(self, request: HttpRequest, creators: QuerySet[Creator]) -> None:
         now = database_now()
         for line in Line.objects.filter(creator__in=creators):
             line.resume(now=now)
+        self.message_user(request, _("Resumed: %(names)s") % {"names": _names(creators)}, messages.SUCCESS)
+
+
+def _names(creators: QuerySet[Creator]) -> str:
+    return ", ".join(creator.name for creator in creators)
 
 
 @admin.register(Membership)

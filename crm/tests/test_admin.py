@@ -226,6 +226,7 @@ class TestPause:
         assert line.paused_at is not None
         assert line.paused_by is not None
         assert line.paused_reason in answer.text
+        assert f"Paused: {creator.name}" in answer.text
         assert Line.objects.get(creator=other).paused_at is None
 
         run(admin_client, "resume_sending", creator)

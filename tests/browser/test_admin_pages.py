@@ -1,0 +1,90 @@
+"""The staff's tool in Chromium: what Django's own pages do, they do under our policy, and nothing complains."""
+
+import pytest
+from django.contrib.admin import site
+from django.urls import reverse
+from playwright.sync_api import BrowserContext, Page, expect
+from pytest_django.live_server_helper import LiveServer
+
+from crm.models import Conversation, Creator, Dispatch, Fan, Line, Membership, User
+from crm.models.messages import Status
+from crm.tests.factories import PASSWORD, make_message, make_user
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+
+@pytest.fixture
+def staff(page: Page, live_server: LiveServer) -> Page:
+    """The admin in the browser, somebody of the staff signed in by its own form."""
+    make_user("sam", is_staff=True, is_superuser=True)
+    page.goto(f"{live_server.url}/admin/")
+    page.get_by_label("Username").fill("sam")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_role("heading", name="Site administration")).to_be_visible()
+    return page
+
+
+def test_every_list_and_every_page_opens_without_a_complaint(
+    staff: Page, live_server: LiveServer, conversation: Conversation
+) -> None:
+    make_message(conversation, status=Status.SENT)
+
+    for model in site._registry:
+        name = f"{model._meta.app_label}_{model._meta.model_name}"
+        staff.goto(live_server.url + reverse(f"admin:{name}_changelist"))
+        expect(staff.locator("#changelist")).to_be_visible()
+        row = model._default_manager.first()
+        if row is not None:
+            staff.goto(live_server.url + reverse(f"admin:{name}_change", args=[row.pk]))
+            expect(staff.locator("#content h1")).to_be_visible()
+
+
+def test_a_creator_gets_a_member_who_is_found_by_typing(staff: Page, live_server: LiveServer, creator: Creator) -> None:
+    newcomer = make_user("nina")
+    staff.goto(live_server.url + reverse("admin:crm_creator_change", args=[creator.pk]))
+
+    staff.get_by_text("Add another Membership").click()
+    staff.locator("#memberships-1 .select2-selection").click()
+    staff.locator(".select2-search__field").fill("nin")
+    staff.get_by_role("option", name="nina").click()
+    staff.get_by_role("button", name="Save", exact=True).click()
+
+    expect(staff.locator(".messagelist .success")).to_be_visible()
+    assert Membership.objects.filter(creator=creator, user=newcomer).exists()
+
+
+def test_a_fan_is_made_beside_a_new_creator_in_a_popup(
+    staff: Page, context: BrowserContext, live_server: LiveServer
+) -> None:
+    staff.goto(live_server.url + reverse("admin:crm_fan_add"))
+    with staff.expect_popup() as opened:
+        staff.locator("#add_id_creator").click()
+    popup = opened.value
+    popup.get_by_label("Name").fill("Mia")
+    popup.get_by_role("button", name="Save", exact=True).click()
+    expect(staff.locator(".field-creator .select2-selection")).to_contain_text("Mia")
+
+    staff.get_by_label("Platform id").fill("fan_1")
+    staff.get_by_role("link", name="Today").click()
+    staff.get_by_role("link", name="Now").click()
+    staff.get_by_role("button", name="Save", exact=True).click()
+
+    expect(staff.locator(".messagelist .success")).to_be_visible()
+    assert Fan.objects.get().creator.name == "Mia"
+    assert Fan.objects.get().last_seen_at is not None
+
+
+def test_a_creator_is_paused_and_all_sending_stopped_from_the_lists(
+    staff: Page, live_server: LiveServer, user: User, creator: Creator
+) -> None:
+    for model, row, action in (("creator", "Mia", "Pause sending"), ("dispatch", "Dispatch", "Stop all sending")):
+        staff.goto(live_server.url + reverse(f"admin:crm_{model}_changelist"))
+        staff.get_by_label(f"Select this object for an action - {row}").check()
+        staff.locator("select[name=action]").select_option(action)
+        staff.get_by_role("button", name="Go").click()
+        staff.wait_for_load_state()
+
+    expect(staff.locator(".messagelist .success")).to_contain_text("All sending is stopped.")
+    assert Line.objects.get(creator=creator).paused_at is not None
+    assert Dispatch.is_stopped()
