@@ -134,6 +134,11 @@ class TestFields:
 
         assert body["detail"] == "Not today."
 
+    def test_a_request_that_is_too_large_is_not_a_bug(self, client: Client, settings: Settings) -> None:
+        settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 10
+
+        problem_of(client.post("/api/view/verb", {"content": "Hello!"}, content_type="application/json"), 400)
+
     def test_json_that_cannot_be_read_is_a_problem(self, client: Client) -> None:
         problem_of(client.post("/api/view/verb", "{", content_type="application/json"), 400)
 
