@@ -14,7 +14,7 @@ from django.core.validators import (
     ProhibitNullCharactersValidator,
 )
 from django.db import models, transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Count, Exists, OuterRef, Q, Subquery
 from django.utils.translation import gettext as _text
 from django.utils.translation import gettext_lazy as _
 
@@ -115,14 +115,17 @@ class MessageQuerySet(models.QuerySet["Message"]):
             .in_line_order()
         )
 
-    def ahead_of(self, message: "Message") -> Self:
-        """The waiting messages of the same line that go before ``message``."""
-        return self.waiting().filter(
-            Q(priority__gt=message.priority)
-            | Q(priority=message.priority, send_at__lt=message.send_at)
-            | Q(priority=message.priority, send_at=message.send_at, id__lt=message.pk),
-            creator_id=message.creator_id,
+    def how_many_ahead(self, now: datetime) -> dict[int, int]:
+        """For each of these messages, by primary key, how many due ones of its line go before it. One query."""
+        before_it = Message.objects.waiting().filter(
+            Q(priority__gt=OuterRef("priority"))
+            | Q(priority=OuterRef("priority"), send_at__lt=OuterRef("send_at"))
+            | Q(priority=OuterRef("priority"), send_at=OuterRef("send_at"), id__lt=OuterRef("id")),
+            creator=OuterRef("creator"),
+            due_at__lte=now,
         )
+        counted = before_it.order_by().values("creator").annotate(how_many=Count("pk")).values("how_many")
+        return dict(self.annotate(ahead=Subquery(counted)).exclude(ahead=None).values_list("pk", "ahead"))
 
     def lease_lost(self, now: datetime) -> Self:
         """Messages whose holder has not been heard of for longer than the lease."""
@@ -263,9 +266,9 @@ class Message(models.Model):
                 changes["seq"] = Line.objects.wake(self.creator_id, at=changes.get("due_at", self.due_at))
             else:
                 changes["seq"] = Line.objects.stamp(self.creator_id)
-            moved = Message.objects.filter(Q() if provided is None else provided, pk=self.pk, status=self.status, lease=self.lease).update(
-                **changes
-            )
+            moved = Message.objects.filter(
+                Q() if provided is None else provided, pk=self.pk, status=self.status, lease=self.lease
+            ).update(**changes)
             if not moved:
                 transaction.set_rollback(True)
                 return False

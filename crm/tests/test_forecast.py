@@ -1,7 +1,6 @@
 """When a waiting message goes and why it waits: every reason, the arithmetic, and what it costs to ask."""
 
 from datetime import datetime, timedelta
-from typing import Any
 
 import pytest
 from pytest_django import DjangoAssertNumQueries
@@ -250,30 +249,24 @@ class TestManyAtOnce:
         with django_assert_num_queries(0):
             assert forecasts(sent, now=now) == {}
 
-    @pytest.mark.parametrize(("rows", "queries"), [(1, 4), (10, 13)])
-    def test_asks_three_times_and_once_for_each_turn(
+    @pytest.mark.parametrize("rows", [1, 10])
+    def test_asks_four_times_however_many_wait(
         self,
         rows: int,
-        queries: int,
         conversation: Conversation,
         now: datetime,
         django_assert_num_queries: DjangoAssertNumQueries,
     ) -> None:
         messages = [make_message(conversation, due_at=now) for _number in range(rows)]
 
-        with django_assert_num_queries(queries):
+        with django_assert_num_queries(4):
             forecasts(messages, now=now)
 
-    @pytest.mark.parametrize("obstacle", [{"queue_trouble": "refused"}, {"gate_trouble": "refused"}])
-    def test_an_obstacle_for_all_costs_nothing_more(
-        self,
-        obstacle: dict[str, Any],
-        conversation: Conversation,
-        now: datetime,
-        django_assert_num_queries: DjangoAssertNumQueries,
+    def test_does_not_ask_again_for_what_the_page_has_read(
+        self, conversation: Conversation, now: datetime, django_assert_num_queries: DjangoAssertNumQueries
     ) -> None:
-        Dispatch.note(**obstacle)
         messages = [make_message(conversation, due_at=now) for _number in range(10)]
+        lines, dispatch = [conversation.creator.line], Dispatch.current()
 
-        with django_assert_num_queries(3):
-            forecasts(messages, now=now)
+        with django_assert_num_queries(2):
+            forecasts(messages, now=now, lines=lines, dispatch=dispatch)

@@ -183,7 +183,7 @@ def _thread(request: SignedInRequest, chosen: "Found", dispatch: Dispatch) -> Co
     after, held = _stamps(chosen, dispatch)
     # A reply posts the start along, so that the answer covers what the page shows.
     start = _uuid(request.POST.get("from") or request.GET.get("from"))
-    thread = thread_of(chosen, start=start, older=_uuid(request.GET.get("older")))
+    thread = thread_of(chosen, dispatch, start=start, older=_uuid(request.GET.get("older")))
     known = {"after": after, "held": held} | ({"from": str(thread.start.public_id)} if thread.start else {})
     return {
         "conversation": chosen,

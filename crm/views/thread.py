@@ -111,7 +111,9 @@ class Thread:
         return self.bubbles[0].message if self.bubbles else None
 
 
-def thread_of(conversation: Conversation, *, start: UUID | None = None, older: UUID | None = None) -> Thread:
+def thread_of(
+    conversation: Conversation, dispatch: Dispatch, *, start: UUID | None = None, older: UUID | None = None
+) -> Thread:
     """The newest page; or everything from ``start`` on; or everything from one page before ``older`` on.
 
     The stretch always begins at a message, so new ones at its end never push the oldest one off the page.
@@ -124,10 +126,10 @@ def thread_of(conversation: Conversation, *, start: UUID | None = None, older: U
         first = [first, *newest_first.filter(_before(first))[:PAGE]][-1]
     if first is None:
         page = list(newest_first[: PAGE + 1])
-        return Thread(_bubbles(page[:PAGE][::-1]), has_older=len(page) > PAGE, has_newer=False)
+        return Thread(_bubbles(conversation, dispatch, page[:PAGE][::-1]), has_older=len(page) > PAGE, has_newer=False)
     stretch = list(messages.exclude(_before(first)).order_by("send_at", "id")[: WINDOW_MAX + 1])
     return Thread(
-        _bubbles(stretch[:WINDOW_MAX]),
+        _bubbles(conversation, dispatch, stretch[:WINDOW_MAX]),
         has_older=messages.filter(_before(first)).exists(),
         has_newer=len(stretch) > WINDOW_MAX,
     )
@@ -151,8 +153,9 @@ def _before(message: Message) -> Q:
     return Q(send_at__lte=message.send_at) & (Q(send_at__lt=message.send_at) | Q(id__lt=message.pk))
 
 
-def _bubbles(messages: Sequence[Message]) -> list[Bubble]:
-    waiting = forecasts(messages)
+def _bubbles(conversation: Conversation, dispatch: Dispatch, messages: Sequence[Message]) -> list[Bubble]:
+    line: Line | None = getattr(conversation.creator, "line", None)
+    waiting = forecasts(messages, lines=[line] if line else None, dispatch=dispatch)
     bubbles: list[Bubble] = []
     previous: Message | None = None
     for message in messages:
