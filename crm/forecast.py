@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from crm.clock import database_now
 from crm.models import Dispatch, HoldCause, Line, Message
-from crm.models.messages import IN_FLIGHT, Status
+from crm.models.messages import IN_FLIGHT, UNKNOWN_HOLDS_CONVERSATION, Status
 from crm.pace import steady_interval
 
 #: Dispatch looks at a held line again within a second; this is generous.
@@ -42,7 +42,7 @@ def forecasts(
 ) -> dict[int, Forecast]:
     """The forecast of each waiting message among ``messages``, by primary key.
 
-    Four queries, however many wait; two for a caller that has read the creators' ``lines`` and the ``dispatch`` row.
+    Five queries, however many wait; three for a caller that has read the creators' ``lines`` and the ``dispatch`` row.
     """
     waiting = [message for message in messages if message.status in (Status.QUEUED, *IN_FLIGHT)]
     if not waiting:
@@ -56,22 +56,36 @@ def forecasts(
     in_flight = Message.objects.filter(creator__in=creators, status=Status.HANDED_OVER)
     handed_over = Counter(in_flight.values_list("creator", flat=True))
     ahead = Message.objects.filter(pk__in=[message.pk for message in waiting]).how_many_ahead(now)
+    conversations = {message.conversation_id for message in waiting}
+    unknown = Message.objects.filter(conversation__in=conversations).unknown_and_holding(now)
+    held = dict(unknown.order_by("sending_at").values_list("conversation", "sending_at"))
     return {
         message.pk: _forecast(
             message,
             line_of[message.creator_id],
             dispatch,
             before_it=handed_over[message.creator_id] + ahead.get(message.pk, 0),
+            unknown_since=held.get(message.conversation_id),
             now=now,
         )
         for message in waiting
     }
 
 
-def _forecast(message: Message, line: Line, dispatch: Dispatch, *, before_it: int, now: datetime) -> Forecast:
+def _forecast(
+    message: Message, line: Line, dispatch: Dispatch, *, before_it: int, unknown_since: datetime | None, now: datetime
+) -> Forecast:
     if message.status in IN_FLIGHT:
         return Forecast(now, "now", _("It is on its way."))
-    return _obstacle(message, line, dispatch, now) or _by_pace(line, before_it, now)
+    if obstacle := _obstacle(message, line, dispatch, now):
+        return obstacle
+    if unknown_since:
+        return Forecast(
+            unknown_since + UNKNOWN_HOLDS_CONVERSATION,
+            "blocked",
+            _("It waits until it is known what became of the message before it, at the latest until then."),
+        )
+    return _by_pace(line, before_it, now)
 
 
 def _obstacle(message: Message, line: Line, dispatch: Dispatch, now: datetime) -> Forecast | None:

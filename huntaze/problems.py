@@ -26,17 +26,21 @@ class ProblemFormatter(ExceptionFormatter):
         status = exceptions.APIException.status_code
         if isinstance(self.exc, exceptions.APIException):
             status = self.exc.status_code
+        if status == HTTPStatus.UNAUTHORIZED:
+            # simplejwt puts a whole document into the detail; its first words are what a client needs.
+            return problem(status, detail=str(error_response.errors[0].detail))
         errors = [
             {"field": error.attr, "code": error.code, "message": str(error.detail)} for error in error_response.errors
         ]
-        return problem(status, detail=" ".join(str(error.detail) for error in error_response.errors), errors=errors)
+        words = [f"{entry['field']}: {entry['message']}" if entry["field"] else entry["message"] for entry in errors]
+        return problem(status, detail=" ".join(filter(None, words)), errors=errors)
 
 
 class ProblemHandler(ExceptionHandler):
     def convert_known_exceptions(self, exc: Exception) -> Exception:
         """A refusal by a verb of the ledger is a refusal of the request, in the words of the view's ``input_shape``."""
-        if isinstance(exc, BadRequest | SuspiciousOperation):
-            # Too large, too many fields: Django itself answers them with 400.
+        if isinstance(exc, BadRequest | SuspiciousOperation | RecursionError):
+            # Too large, too many fields: Django itself answers them with 400. Too deep: the JSON parser gives up.
             return exceptions.ParseError(UNREADABLE)
         if not isinstance(exc, ValidationError):
             return super().convert_known_exceptions(exc)
@@ -98,6 +102,10 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     if request.path.startswith("/api/"):
         return _problem_response(request, 404, "There is nothing at this address.")
     return defaults.page_not_found(request, exception)
+
+
+def no_such_address(request: HttpRequest, address: str) -> HttpResponse:
+    return _problem_response(request, 404, "There is nothing at this address.")
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

@@ -3,6 +3,7 @@
 Every value comes from the environment or from a file ``.env`` beside manage.py; ``.env.example`` lists them all.
 """
 
+import os
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,8 +17,10 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 environ.Env.read_env(BASE_DIR / ".env")
 #: Where the embedded database and the laptop's data live.
 HUNTAZE_HOME = Path(env("HUNTAZE_HOME", default=str(BASE_DIR / "var"))).resolve()
-# What `make run` chose (addresses, generated secrets), so that manage.py in a second terminal meets the same parts.
-environ.Env.read_env(HUNTAZE_HOME / "laptop.env")
+if "SECRET_KEY" not in os.environ:
+    # What `make run` chose (addresses, generated secrets), so that manage.py in a second terminal meets the same parts.
+    # Whoever has a configuration of their own, as in production, gets nothing from a laptop's leftovers.
+    environ.Env.read_env(HUNTAZE_HOME / "laptop.env")
 
 # --- Core
 
@@ -46,6 +49,8 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "huntaze.correlation.CorrelationMiddleware",
+    # Before anything that redirects, or that minds by which name a load balancer calls us.
+    "huntaze.health.HealthMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -79,7 +84,6 @@ AUTH_PASSWORD_VALIDATORS = [
 # Behind TLS, as in production; plain HTTP is for DEBUG and for the laptop.
 HTTPS_ONLY = env.bool("HTTPS_ONLY", not DEBUG)
 SECURE_SSL_REDIRECT = HTTPS_ONLY
-SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$"]
 SESSION_COOKIE_SECURE = HTTPS_ONLY
 CSRF_COOKIE_SECURE = HTTPS_ONLY
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS_ONLY else 0
@@ -114,6 +118,8 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     }
 else:
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+    # A database that does not answer must not hold every worker of the web server.
+    DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
 DATABASES["default"]["CONN_MAX_AGE"] = env.int("CONN_MAX_AGE", 600)
 
 # --- Pages

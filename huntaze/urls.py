@@ -5,7 +5,7 @@ from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 from rest_framework_simplejwt import views as jwt
 
-from huntaze import health
+from huntaze import problems
 
 handler400 = "huntaze.problems.bad_request"
 handler403 = "huntaze.problems.permission_denied"
@@ -14,8 +14,6 @@ handler500 = "huntaze.problems.server_error"
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="inbox"), name="home"),
-    path("livez", health.livez, name="livez"),
-    path("readyz", health.readyz, name="readyz"),
     path("admin/", admin.site.urls),
     path("", include("crm.urls")),
     re_path(r"^api/auth/token/?$", jwt.TokenObtainPairView.as_view(), name="api-token"),
@@ -23,4 +21,6 @@ urlpatterns = [
     re_path(r"^api/auth/logout/?$", jwt.TokenBlacklistView.as_view(), name="api-logout"),
     path("api/", include("crm.api.urls")),
     path("api/", include("onlyfans.api.urls")),
+    # In DEBUG too a program gets a problem document, not Django's page for developers.
+    path("api/<path:address>", problems.no_such_address),
 ]

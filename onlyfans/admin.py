@@ -4,9 +4,11 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from crm.clock import database_now
 from onlyfans.models import Connection, WebhookEvent
 
 
@@ -51,6 +53,13 @@ class ConnectionAdmin(admin.ModelAdmin):
     search_fields = ("creator__name", "account_id")
     autocomplete_fields = ("creator",)
     readonly_fields = ("public_id", "webhook_address", "failures", "created_at")
+    actions = ("reconnected",)
+
+    @admin.action(description=_("The account works again: send"), permissions=["change"])
+    def reconnected(self, request: HttpRequest, connections: QuerySet[Connection]) -> None:
+        now = database_now()
+        for connection in connections:
+            connection.reconnected(now=now)
 
     @admin.display(boolean=True, description=_("API key"))
     def has_api_key(self, connection: Connection) -> bool:

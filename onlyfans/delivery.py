@@ -25,6 +25,7 @@ from crm.models import Creator, Dispatch, HoldCause, Line, Message
 from crm.models.messages import Status
 from onlyfans import gate
 from onlyfans.gateway import (
+    NoGateway,
     Outcome,
     Parcel,
     Rejected,
@@ -171,12 +172,24 @@ def deliver(public_id: UUID) -> None:
     if message is None or not message.take_lease(until=database_now() + WORKER_LEASE):
         log.info("nothing to deliver", message=str(public_id))
         return
+    connection = connection_of(message.creator)
+    try:
+        gateway = gateway_for(connection)
+    except NoGateway as error:
+        _no_way(message, error)
+        return
     token = _take_token(message)
     if token is None or not _begin(message, token):
         return
-    connection = connection_of(message.creator)
-    outcome = gateway_for(connection).send(_parcel(message))
-    settle(message, connection, outcome, token)
+    settle(message, connection, gateway.send(_parcel(message)), token)
+
+
+def _no_way(message: Message, error: NoGateway) -> None:
+    """The line waits and looks again: a keyring put right, or an account reconnected, lets it go on by itself."""
+    message.back_to_queue(cause_code="not_connected", cause=str(error)[:300])
+    until = database_now() + NOT_CONNECTED_HOLD
+    Line.objects.hold(message.creator_id, until=until, cause=HoldCause.NOT_CONNECTED)
+    log.error("no way to the account", creator=message.creator_id, error=str(error))
 
 
 def connection_of(creator: Creator) -> Connection | None:

@@ -12,7 +12,17 @@ from crm.clock import database_now
 from crm.models import Attachment, Dispatch, Message
 from crm.models.messages import Status
 from onlyfans.delivery import connection_of, session_lost
-from onlyfans.gateway import Rejected, SessionLost, Throttled, Trouble, Unknown, Unreachable, Uploaded, gateway_for
+from onlyfans.gateway import (
+    NoGateway,
+    Rejected,
+    SessionLost,
+    Throttled,
+    Trouble,
+    Unknown,
+    Unreachable,
+    Uploaded,
+    gateway_for,
+)
 from onlyfans.models import Connection
 from onlyfans.queue import Carrier, carry_due
 
@@ -45,7 +55,12 @@ def upload(public_id: UUID) -> None:
     if attachment is None or Dispatch.is_stopped() or attachment.message.creator.line.paused_at:
         return
     connection = connection_of(attachment.message.creator)
-    outcome = gateway_for(connection).upload(attachment.url)
+    try:
+        outcome = gateway_for(connection).upload(attachment.url)
+    except NoGateway as error:
+        # Its claim runs out by itself, and then it is tried again.
+        log.error("no way to the account", creator=attachment.message.creator_id, error=str(error))
+        return
     log.info("media answered", message=str(attachment.message.public_id), outcome=type(outcome).__name__)
     if isinstance(outcome, Uploaded):
         attachment.arrived(outcome.media_id, now=database_now())

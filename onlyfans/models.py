@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from crm.models import Creator
+from crm.models import Creator, Line
 from onlyfans.keyring import open_sealed, seal
 
 
@@ -43,6 +43,12 @@ class Connection(models.Model):
 
     def __str__(self) -> str:
         return f"{self.creator} · {self.get_provider_display()}"
+
+    def reconnected(self, *, now: datetime) -> None:
+        """A person has put the account right: send again."""
+        Connection.objects.filter(pk=self.pk).update(state=Connection.State.CONNECTED, failures=0)
+        line, _created = Line.objects.get_or_create(creator_id=self.creator_id)
+        line.resume(now=now)
 
     @property
     def api_key(self) -> str:

@@ -15,7 +15,7 @@ from crm.clock import database_now
 from crm.models import Dispatch, Message
 from crm.models.messages import Direction, Status
 from onlyfans.delivery import connection_of
-from onlyfans.gateway import Chat, ChatMessage, gateway_for
+from onlyfans.gateway import Chat, ChatMessage, NoGateway, gateway_for
 from onlyfans.gateway.notation import comparable
 from onlyfans.queue import Carrier, carry_due
 
@@ -51,9 +51,13 @@ def reconcile(public_id: UUID) -> None:
         return
     Message.objects.filter(pk=message.pk).update(reconciliations=F("reconciliations") + 1)
     connection = connection_of(message.creator)
-    chat = gateway_for(connection).read_chat(
-        message.conversation.fan.platform_id, since=message.sending_at - CLOCK_TOLERANCE
-    )
+    try:
+        chat = gateway_for(connection).read_chat(
+            message.conversation.fan.platform_id, since=message.sending_at - CLOCK_TOLERANCE
+        )
+    except NoGateway as error:
+        log.error("no way to the account", creator=message.creator_id, error=str(error))
+        return
     if not isinstance(chat, Chat):
         log.info("chat not read", message=str(public_id), trouble=type(chat).__name__)
         return

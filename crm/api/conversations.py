@@ -119,9 +119,7 @@ class ConversationMessages(APIView):
         return pages.get_paginated_response(_shown(page or []))
 
     def post(self, request: Request, conversation_id: str) -> Response:
-        conversation = _find(request, conversation_id)
-        if not Creator.objects.sendable_by(request.user).filter(pk=conversation.creator_id).exists():
-            raise PermissionDenied("Your role with this creator does not include writing.")
+        conversation = _find_for_writing(request, conversation_id)
         shape = NewMessageShape(data=request.data)
         shape.is_valid(raise_exception=True)
         message = conversation.queue(author=cast(User, request.user), **shape.validated_data)
@@ -129,16 +127,23 @@ class ConversationMessages(APIView):
 
 
 class ConversationRead(APIView):
-    """POST: nothing here is unread any more."""
+    """POST: nothing here is unread any more. Somebody who may only look on leaves it unread for those who answer."""
 
     def post(self, request: Request, conversation_id: str) -> Response:
-        _find(request, conversation_id).mark_read()
+        _find_for_writing(request, conversation_id).mark_read()
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
 def _find(request: Request, conversation_id: str) -> Conversation:
     mine = Conversation.objects.for_user(request.user).select_related("fan", "creator")
     return get_object_or_404(mine, public_id=conversation_id)
+
+
+def _find_for_writing(request: Request, conversation_id: str) -> Conversation:
+    conversation = _find(request, conversation_id)
+    if not Creator.objects.sendable_by(request.user).filter(pk=conversation.creator_id).exists():
+        raise PermissionDenied("Your role with this creator does not include writing.")
+    return conversation
 
 
 def _shown(messages: list[Message]) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ from django.urls import re_path
 
 from crm.api import conversations
 
-UUID = r"(?P<conversation_id>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"
+UUID = r"(?P<conversation_id>[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})"
 
 urlpatterns = [
     re_path(r"^crm/conversations/?$", conversations.ConversationList.as_view(), name="api-conversations"),

@@ -86,7 +86,8 @@ class Conversation(models.Model):
     ) -> Message:
         """Write an outgoing message: the only way one is born. It goes out when its turn comes.
 
-        ``send_at`` schedules it (aware); None means now. The same ``client_key`` twice gives the first message back.
+        ``send_at`` schedules it (aware); None or a past moment means now. The same ``client_key`` twice gives the
+        creator's first message with it back, whatever the second one said.
         Raises FanNotReachable, or ValidationError by field (text, price_cents, media_urls, priority, send_at).
         """
         if not self.fan.is_reachable:
@@ -95,7 +96,7 @@ class Conversation(models.Model):
             )
         with transaction.atomic():
             now = database_now()
-            send_at = send_at or now
+            send_at = max(send_at, now) if send_at else now
             message = Message(
                 creator_id=self.creator_id,
                 conversation=self,
@@ -105,7 +106,7 @@ class Conversation(models.Model):
                 priority=priority,
                 client_key=client_key,
                 send_at=send_at,
-                due_at=max(send_at, now),
+                due_at=send_at,
                 waits_for_media=bool(media_urls),
             )
             attachments = [
@@ -114,7 +115,7 @@ class Conversation(models.Model):
             ]
             _check(message, attachments, now)
             message.seq = Line.objects.wake(self.creator_id, at=now if attachments else message.due_at)
-            if client_key and (twin := self.messages.filter(client_key=client_key).first()):
+            if client_key and (twin := self.creator.messages.filter(client_key=client_key).first()):
                 transaction.set_rollback(True)
                 return twin
             message.priority = self._keep_order(message)

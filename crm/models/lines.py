@@ -19,7 +19,6 @@ class HoldCause(models.TextChoices):
     THROTTLED = "throttled", _("The platform asked to slow down")
     UNREACHABLE = "unreachable", _("The platform cannot be reached")
     GATE_DOWN = "gate_down", _("The rate limiter cannot be reached")
-    BLOCKED = "blocked", _("An earlier message of the conversation is not settled")
     NOT_CONNECTED = "not_connected", _("The creator has no working connection")
 
 

@@ -100,7 +100,7 @@ class MessageQuerySet(models.QuerySet["Message"]):
         """
         holders = Message.objects.filter(conversation=OuterRef("conversation"), direction=Direction.OUT)
         in_flight = holders.filter(status__in=IN_FLIGHT)
-        unknown = holders.filter(status=Status.UNKNOWN, sending_at__gt=now - UNKNOWN_HOLDS_CONVERSATION)
+        unknown = holders.unknown_and_holding(now)
         held_back = holders.filter(
             Q(due_at__gt=now) | Q(waits_for_media=True),
             Q(send_at__lt=OuterRef("send_at")) | Q(send_at=OuterRef("send_at"), id__lt=OuterRef("id")),
@@ -114,6 +114,10 @@ class MessageQuerySet(models.QuerySet["Message"]):
             .exclude(Exists(held_back))
             .in_line_order()
         )
+
+    def unknown_and_holding(self, now: datetime) -> Self:
+        """Unknown outcomes young enough to hold the rest of their conversation."""
+        return self.filter(status=Status.UNKNOWN, sending_at__gt=now - UNKNOWN_HOLDS_CONVERSATION)
 
     def how_many_ahead(self, now: datetime) -> dict[int, int]:
         """For each of these messages, by primary key, how many due ones of its line go before it. One query."""
@@ -154,7 +158,7 @@ class Message(models.Model):
         default=PRIORITY_MAX, validators=[MinValueValidator(PRIORITY_MIN), MaxValueValidator(PRIORITY_MAX)]
     )
     client_key = models.UUIDField(
-        null=True, blank=True, help_text="Chosen by the page: a form sent twice is one message."
+        null=True, blank=True, help_text="Chosen by the client: a request sent twice is one message."
     )
     seq = models.PositiveBigIntegerField(default=0)
 
@@ -215,7 +219,7 @@ class Message(models.Model):
                 fields=["creator", "platform_id"], condition=~Q(platform_id=""), name="message_once_per_platform_id"
             ),
             models.UniqueConstraint(
-                fields=["conversation", "client_key"],
+                fields=["creator", "client_key"],
                 condition=Q(client_key__isnull=False),
                 name="message_once_per_client_key",
             ),

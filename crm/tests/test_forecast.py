@@ -233,6 +233,16 @@ class TestPace:
         assert expected(message, now).reason == "next"
 
 
+def test_an_unknown_outcome_before_it_is_named_with_its_end(conversation: Conversation, now: datetime) -> None:
+    make_message(conversation, status=Status.UNKNOWN, sending_at=now)
+    message = make_message(conversation, due_at=now)
+
+    answer = forecast(message, now=now)
+
+    assert answer
+    assert (answer.reason, answer.at) == ("blocked", now + timedelta(minutes=15))
+
+
 class TestManyAtOnce:
     def test_answers_for_those_that_wait_by_primary_key(self, now: datetime) -> None:
         waiting, sent = make_message(due_at=now), make_message(status=Status.SENT)
@@ -250,7 +260,7 @@ class TestManyAtOnce:
             assert forecasts(sent, now=now) == {}
 
     @pytest.mark.parametrize("rows", [1, 10])
-    def test_asks_four_times_however_many_wait(
+    def test_asks_five_times_however_many_wait(
         self,
         rows: int,
         conversation: Conversation,
@@ -259,7 +269,7 @@ class TestManyAtOnce:
     ) -> None:
         messages = [make_message(conversation, due_at=now) for _number in range(rows)]
 
-        with django_assert_num_queries(4):
+        with django_assert_num_queries(5):
             forecasts(messages, now=now)
 
     def test_does_not_ask_again_for_what_the_page_has_read(
@@ -268,5 +278,5 @@ class TestManyAtOnce:
         messages = [make_message(conversation, due_at=now) for _number in range(10)]
         lines, dispatch = [conversation.creator.line], Dispatch.current()
 
-        with django_assert_num_queries(2):
+        with django_assert_num_queries(3):
             forecasts(messages, now=now, lines=lines, dispatch=dispatch)

@@ -34,7 +34,9 @@ ICONS = {
 }
 CAUSES = {
     Status.FAILED: _lazy("The platform did not take it."),
-    Status.UNKNOWN: _lazy("The platform did not say whether it took this. The chat is read before it is sent again."),
+    Status.UNKNOWN: _lazy(
+        "The platform did not say whether it took this. Its chat is read to find out; nothing is sent twice."
+    ),
     Status.NEEDS_PERSON: _lazy("The chat does not tell whether it was sent. Please look at the platform."),
 }
 WAITING = (Status.QUEUED, Status.HANDED_OVER)

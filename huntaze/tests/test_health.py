@@ -23,6 +23,11 @@ def test_livez_answers_without_asking_the_database(client: Client) -> None:
     assert (answer.status_code, answer.text) == (200, "alive\n")
 
 
+@pytest.mark.parametrize("path", ["/livez", "/readyz"])
+def test_a_load_balancer_may_call_us_by_any_name(path: str, client: Client, db: None) -> None:
+    assert client.get(path, headers={"Host": "10.1.2.3"}).status_code == 200
+
+
 @pytest.mark.usefixtures("database_down")
 def test_livez_answers_while_the_database_is_down(client: Client) -> None:
     assert client.get("/livez").status_code == 200

@@ -58,7 +58,8 @@ class SendMessage(APIView):
         with transaction.atomic():
             conversation = Conversation.objects.with_fan(fan)
             message = conversation.queue(author=cast(User, request.user), client_key=key, **wanted)
-        if (message.text, message.price_cents) != (wanted["text"], wanted["price_cents"]):
+        asked = (conversation.pk, wanted["text"], wanted["price_cents"])
+        if (message.conversation_id, message.text, message.price_cents) != asked:
             raise KeyReused
         expected = forecast(message)
         return Response(

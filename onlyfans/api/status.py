@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from crm.clock import database_now
-from crm.models import Creator, Dispatch, Message
+from crm.models import Creator, Dispatch, Line, Message
 from crm.models.messages import FOR_A_PERSON, IN_FLIGHT, ON_THE_PLATFORM, Status
 from crm.pace import steady_interval
 
@@ -35,7 +35,7 @@ class QueueStatus(APIView):
                 "lastProcessedAt": _iso(mine.aggregate(at=Max("sent_at"))["at"]),
                 "troubles": _troubles(seen, now),
                 "metrics": _metrics(mine, now),
-                "creators": [_creator(creator, waiting) for creator, waiting in _with_waiting(creators)],
+                "creators": [_creator(creator, waiting, seen, now) for creator, waiting in _with_waiting(creators)],
             }
         )
 
@@ -74,19 +74,19 @@ def _with_waiting(creators: Any) -> list[tuple[Creator, int]]:
     return [(creator, counts.get(creator.pk, 0)) for creator in creators]
 
 
-def _creator(creator: Creator, waiting: int) -> dict[str, Any]:
-    line = getattr(creator, "line", None)
+def _creator(creator: Creator, waiting: int, seen: Dispatch, now: datetime) -> dict[str, Any]:
+    line: Line = getattr(creator, "line", None) or Line(creator=creator)
+    moves = waiting and not line.paused_at and not _troubles(seen, now)
+    held = moves and line.hold_until and line.hold_until > now
     return {
         "id": creator.public_id,
         "name": creator.name,
         "waiting": waiting,
-        "nextSendAt": _iso(max(filter(None, (line.wake_at, line.hold_until)), default=None))
-        if line and waiting
-        else None,
-        "waitsFor": line.hold_cause if line and waiting else "",
+        "nextSendAt": _iso(max(filter(None, (line.wake_at, line.hold_until, now)))) if moves else None,
+        "waitsFor": line.hold_cause if held else "",
         "secondsBetweenMessages": round(steady_interval(creator.allowances), 3),
-        "paused": bool(line and line.paused_at),
-        "pausedReason": line.paused_reason if line else "",
+        "paused": line.paused_at is not None,
+        "pausedReason": line.paused_reason,
     }
 
 

@@ -5,7 +5,7 @@ from django.urls import re_path
 from onlyfans.api import messages, status
 from onlyfans.webhooks import receive_webhook
 
-UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+UUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 
 urlpatterns = [
     re_path(r"^onlyfans/messages/send/?$", messages.SendMessage.as_view(), name="api-send"),

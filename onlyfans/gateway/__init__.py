@@ -1,6 +1,7 @@
 """Providers behind one contract. Each speaks to one provider and is one file; this one chooses."""
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 
 from onlyfans.gateway.contract import (
     Chat,
@@ -19,12 +20,14 @@ from onlyfans.gateway.contract import (
 )
 from onlyfans.gateway.log import LogGateway
 from onlyfans.gateway.ofapi import OfapiGateway
+from onlyfans.keyring import CannotOpen
 from onlyfans.models import Connection, Provider
 
 __all__ = [
     "Chat",
     "ChatMessage",
     "Gateway",
+    "NoGateway",
     "Outcome",
     "Parcel",
     "Rejected",
@@ -39,16 +42,27 @@ __all__ = [
 ]
 
 
+class NoGateway(Exception):
+    """There is no way to this creator's account now. The words are for a person to read."""
+
+
 def gateway_for(connection: Connection | None) -> Gateway:
     """The gateway of this connection's provider; without the rate limiter, everybody's is the log.
 
-    Raises ValueError for a creator without a connection, or with a provider nobody here speaks to.
+    Raises NoGateway: no connection, a provider nobody here speaks to, or a key that the keyring does not open.
     """
     if not settings.RATE_LIMITER_ENABLED:
         return LogGateway()
     match connection:
         case Connection(provider=Provider.OFAPI):
-            return OfapiGateway(account_id=connection.account_id, api_key=connection.api_key)
+            return OfapiGateway(account_id=connection.account_id, api_key=_api_key(connection))
         case Connection(provider=Provider.LOG):
             return LogGateway()
-    raise ValueError(f"No gateway speaks to {connection}.")
+    raise NoGateway("The account is not connected.")
+
+
+def _api_key(connection: Connection) -> str:
+    try:
+        return connection.api_key
+    except (CannotOpen, ImproperlyConfigured) as error:
+        raise NoGateway(str(error)) from error

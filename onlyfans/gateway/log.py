@@ -15,9 +15,7 @@ class LogGateway:
 
     def send(self, parcel: Parcel) -> Outcome:
         log.info("written to the log, not sent", chat=parcel.chat_id, characters=len(parcel.text))
-        return Sent(
-            platform_id=f"log-{uuid.uuid4().hex}", note_code="logged", note="Written to the log, not sent."
-        )
+        return Sent(platform_id=f"log-{uuid.uuid4().hex}", note_code="logged", note="Written to the log, not sent.")
 
     def upload(self, url: str) -> Uploaded | Trouble:
         return Uploaded(media_id=f"log-{uuid.uuid4().hex}")

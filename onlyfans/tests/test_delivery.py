@@ -17,6 +17,7 @@ from crm.models.messages import Status
 from crm.tests.factories import make_conversation, make_creator, make_message
 from onlyfans import delivery
 from onlyfans.gate import bucket
+from onlyfans.keyring import new_key
 from onlyfans.models import Connection
 from onlyfans.queue import QueueUnavailable
 from onlyfans.tests.conftest import Basket, RunningSimulator
@@ -269,6 +270,22 @@ class TestDeliver:
         assert simulator.ledger(account) == []
         line_of(conversation.creator).resume(now=now)
         Dispatch.resume_sending()
+        dispatch_and_work(basket)
+        assert state_of(message) == (Status.SENT, "")
+
+    def test_a_key_that_cannot_be_opened_holds_the_line_and_nothing_is_unknown(
+        self, conversation: Conversation, basket: Basket, simulator: RunningSimulator, account: str, settings: Settings
+    ) -> None:
+        message = conversation.queue(text="Hello!", author=None)
+        keyring, settings.HUNTAZE_KEYRING = settings.HUNTAZE_KEYRING, new_key()
+
+        dispatch_and_work(basket)
+
+        assert state_of(message) == (Status.QUEUED, "not_connected")
+        assert "HUNTAZE_KEYRING" in message.cause
+        assert line_of(conversation.creator).hold_cause == HoldCause.NOT_CONNECTED
+        settings.HUNTAZE_KEYRING = keyring
+        let_the_line_go(conversation.creator)
         dispatch_and_work(basket)
         assert state_of(message) == (Status.SENT, "")
 

@@ -147,6 +147,16 @@ class TestMessages:
 
 
 class TestRead:
+    def test_a_viewer_leaves_it_unread(self, client: Client) -> None:
+        viewer = make_user()
+        conversation = make_conversation(make_creator(viewer, role=Membership.Role.VIEWER), unread_count=3)
+        client.force_login(viewer)
+
+        assert client.post(f"{LIST}/{conversation.public_id}/read").status_code == 403
+
+        conversation.refresh_from_db()
+        assert conversation.unread_count == 3
+
     def test_clears_the_unread_count(self, api: Client, creator: Creator) -> None:
         conversation = make_conversation(creator, unread_count=3)
 

@@ -40,6 +40,14 @@ class TestQueue:
         assert conversation.last_direction == "out"
         assert conversation.seq == message.seq
 
+    def test_a_moment_that_has_passed_means_now(self) -> None:
+        conversation = make_conversation()
+        first = conversation.queue(text="first", author=None)
+
+        late = conversation.queue(text="late", author=None, send_at=first.send_at - timedelta(days=400))
+
+        assert late.send_at >= first.send_at
+
     def test_creates_the_line_of_a_creator_that_has_none(self) -> None:
         conversation = make_conversation()
         Line.objects.all().delete()

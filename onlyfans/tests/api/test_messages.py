@@ -170,6 +170,11 @@ class TestSend:
         assert reply.status_code == 400
         fields_in_error(reply)
 
+    def test_a_body_too_deep_to_read_is_a_bad_request(self, api: Api, fan: Fan) -> None:
+        reply = api.client.post(SEND, "[" * 100_000, content_type="application/json", headers=api.headers)
+
+        assert reply.status_code == 400
+
     def test_a_form_is_not_json(self, api: Api, fan: Fan) -> None:
         reply = api.client.post(SEND, {"recipientId": "fan_123"}, headers=api.headers)
 
@@ -199,6 +204,15 @@ class TestIdempotencyKey:
 
         assert [reply.status_code for reply in replies] == [202, 202]
         assert replies[0].json()["messageId"] == replies[1].json()["messageId"]
+        assert Message.objects.count() == 1
+
+    def test_the_same_key_for_another_fan_is_refused(self, api: Api, fan: Fan, creator: Creator) -> None:
+        make_fan(creator, platform_id="fan_456")
+        api.post(SEND, {"recipientId": "fan_123", "content": "once"}, **{"Idempotency-Key": "k1"})
+
+        reply = api.post(SEND, {"recipientId": "fan_456", "content": "once"}, **{"Idempotency-Key": "k1"})
+
+        assert reply.status_code == 422
         assert Message.objects.count() == 1
 
     def test_the_same_key_for_another_text_is_refused(self, api: Api, fan: Fan) -> None:
@@ -237,6 +251,14 @@ class TestTokens:
         newest = rotated.json()["refresh"]
         assert api.post("/api/auth/logout", {"refresh": newest}).status_code == 200
         assert api.post("/api/auth/refresh", {"refresh": newest}).status_code == 401
+
+    def test_a_used_token_is_refused_in_one_sentence(self, api: Api) -> None:
+        api.post("/api/auth/refresh", {"refresh": api.refresh})
+
+        problem = api.post("/api/auth/refresh", {"refresh": api.refresh}).json()
+
+        assert problem["detail"] == "Token is blacklisted"
+        assert "errors" not in problem
 
     def test_a_wrong_password_is_a_problem_document(self, client: Client, user: User) -> None:
         reply = client.post(
