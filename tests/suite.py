@@ -39,7 +39,7 @@ class Leg:
         colour = ["--color=yes"] if sys.stdout.isatty() else []
         command = [sys.executable, "-m", "pytest", *colour, *self.arguments]
         if self.gives_way:
-            command = ["nice", "-n", "5", *command]
+            command = ["nice", "-n", "19", *command]
         print(f"\n── {self.name} ──", flush=True)
         return subprocess.Popen(
             command,

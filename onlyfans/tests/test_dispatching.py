@@ -134,8 +134,26 @@ class TestCommands:
 
         assert exit_code.value.code == 1
         printed = capsys.readouterr().out
-        assert "Not configured: SQS_RATE_LIMITER_QUEUE_URL." in printed
-        assert "dispatch is not running" in printed
+        assert "SQS       OUT OF REACH: Not configured: SQS_RATE_LIMITER_QUEUE_URL." in printed
+        assert "dispatch  NOT RUNNING (last heartbeat never UTC)" in printed
+
+    def test_queue_status_says_since_when_sending_is_stopped_and_how_it_goes_on(
+        self, conversation: Conversation, sqs: Queues, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        Dispatch.note(heartbeat_at=database_now())
+        call_command("stop_sending", reason="Checking a strange reply")
+        line = Line.objects.get()
+        line.pause(reason="holiday", now=database_now())
+        conversation.queue(text="Hello!", author=None)
+
+        with pytest.raises(SystemExit):
+            call_command("queue_status")
+
+        printed = capsys.readouterr().out
+        assert "STOPPED since" in printed
+        assert "Checking a strange reply" in printed
+        assert "manage.py resume_sending" in printed
+        assert "PAUSED: holiday" in printed
 
 
 @pytest.mark.django_db(transaction=True)

@@ -4,6 +4,7 @@ import json
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import Count, Min, Q
@@ -22,16 +23,24 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         now = database_now()
-        report: dict[str, Any] = {"at": now, "queue": _queue(), "dispatch": _dispatch(now), "lines": _lines()}
+        report: dict[str, Any] = {"at": now, "queue": _queue(), "dispatch": _dispatch(now), "lines": _lines(now)}
         if options["json"]:
             self.stdout.write(json.dumps(report, cls=DjangoJSONEncoder))
         else:
             self.stdout.write(_table(report))
-        if report["queue"]["trouble"] or report["dispatch"]["trouble"]:
+        dispatch = report["dispatch"]
+        if (
+            report["queue"]["trouble"]
+            or dispatch["rateLimiterTrouble"]
+            or dispatch["stoppedAt"]
+            or not dispatch["running"]
+        ):
             raise SystemExit(1)
 
 
 def _queue() -> dict[str, Any]:
+    if not settings.RATE_LIMITER_ENABLED:
+        return {"depth": None, "inFlight": None, "dlq": None, "trouble": ""}
     try:
         seen = figures()
     except QueueUnavailable as error:
@@ -41,11 +50,16 @@ def _queue() -> dict[str, Any]:
 
 def _dispatch(now: datetime) -> dict[str, Any]:
     row = Dispatch.current()
-    trouble = row.stopped_reason or ("dispatch is not running" if row.is_silent(now) else "") or row.gate_trouble
-    return {"heartbeatAt": row.heartbeat_at, "stoppedAt": row.stopped_at, "trouble": trouble}
+    return {
+        "running": not row.is_silent(now),
+        "heartbeatAt": row.heartbeat_at,
+        "stoppedAt": row.stopped_at,
+        "stoppedReason": row.stopped_reason,
+        "rateLimiterTrouble": row.gate_trouble,
+    }
 
 
-def _lines() -> list[dict[str, Any]]:
+def _lines(now: datetime) -> list[dict[str, Any]]:
     def count(**conditions: Any) -> Count:
         return Count("creator__messages", filter=Q(**{f"creator__messages__{k}": v for k, v in conditions.items()}))
 
@@ -63,33 +77,54 @@ def _lines() -> list[dict[str, Any]]:
             "forAPerson": line.for_a_person,
             "oldestDueAt": line.oldest,
             "holdUntil": line.hold_until,
-            "holdCause": line.hold_cause,
+            "waitsFor": _waits_for(line, now) if line.waiting else "",
             "paused": line.paused_reason,
         }
         for line in lines.order_by("creator__name")
     ]
 
 
+def _waits_for(line: Line, now: datetime) -> str:
+    if line.paused_at:
+        return f"PAUSED: {line.paused_reason}"
+    held = line.hold_until is not None and line.hold_until > now
+    return line.get_hold_cause_display() if held else ""
+
+
 def _table(report: dict[str, Any]) -> str:
-    queue, dispatch = report["queue"], report["dispatch"]
     rows = [
-        f"{'creator':<28}{'waiting':>8}{'in flight':>10}{'for a person':>14}  oldest due            waits for",
+        f"{'creator':<28}{'waiting':>8}{'in flight':>10}{'for a person':>14}  {'oldest due (UTC)':<20}  waits for",
         *(
             f"{line['creator'][:27]:<28}{line['waiting']:>8}{line['inFlight']:>10}{line['forAPerson']:>14}"
-            f"  {_moment(line['oldestDueAt']):<20}  {line['paused'] or line['holdCause']}"
+            f"  {_moment(line['oldestDueAt']) or '-':<20}  {line['waitsFor']}"
             for line in report["lines"]
         ),
     ]
-    figures_line = queue["trouble"] or f"{queue['depth']} waiting, {queue['inFlight']} in flight, {queue['dlq']} dead"
-    return "\n".join(
-        [
-            f"SQS       {figures_line}",
-            f"dispatch  {dispatch['trouble'] or 'running'} (last heartbeat {_moment(dispatch['heartbeatAt'])})",
-            "",
-            *rows,
-        ]
-    )
+    return "\n".join([*_heading(report["queue"], report["dispatch"]), "", *rows])
+
+
+def _heading(queue: dict[str, Any], dispatch: dict[str, Any]) -> list[str]:
+    """What holds everybody, each on its own line, with what to do about it."""
+    heartbeat = _moment(dispatch["heartbeatAt"]) or "never"
+    if not settings.RATE_LIMITER_ENABLED:
+        figures_line = "not used: RATE_LIMITER_ENABLED is off, messages are written to the log"
+    else:
+        figures_line = f"{queue['depth']} waiting, {queue['inFlight']} in flight, {queue['dlq']} dead"
+    lines = [
+        f"SQS       {_out_of_reach(queue['trouble'].removeprefix('SQS: ')) or figures_line}",
+        f"Redis     {_out_of_reach(dispatch['rateLimiterTrouble'].removeprefix('Redis: ')) or 'answers'}",
+        f"dispatch  {'running' if dispatch['running'] else 'NOT RUNNING'} (last heartbeat {heartbeat} UTC)",
+    ]
+    if dispatch["stoppedAt"]:
+        since = _moment(dispatch["stoppedAt"])
+        lines.append(f"sending   STOPPED since {since} UTC: {dispatch['stoppedReason']}")
+        lines.append("          manage.py resume_sending lets it go on.")
+    return lines
+
+
+def _out_of_reach(trouble: str) -> str:
+    return f"OUT OF REACH: {trouble}" if trouble else ""
 
 
 def _moment(moment: datetime | None) -> str:
-    return f"{moment:%Y-%m-%d %H:%M:%S}" if moment else "never"
+    return f"{moment:%Y-%m-%d %H:%M:%S}" if moment else ""
