@@ -107,6 +107,8 @@ def _obstacle(message: Message, line: Line, dispatch: Dispatch, now: datetime) -
         )
     if message.waits_for_media:
         return Forecast(None, "media", _("Its media is being uploaded to the platform."))
+    if cause == HoldCause.BROKEN:
+        return Forecast(None, "broken", _("Something is wrong with this account's settings. An operator must look."))
     if cause == HoldCause.NOT_CONNECTED:
         return Forecast(None, "not_connected", _("The account is not connected."))
     return None

@@ -17,7 +17,7 @@ from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import DatabaseError, IntegrityError, transaction
 from django.db.models import Exists, F, Min, OuterRef, Q
 
 from crm.clock import database_now
@@ -50,6 +50,7 @@ SENDING_SLACK = timedelta(seconds=5)
 GATE_DOWN_HOLD = timedelta(seconds=1)
 BLOCKED_LOOK_AGAIN = timedelta(seconds=1)
 NOT_CONNECTED_HOLD = timedelta(seconds=5)
+BROKEN_HOLD = timedelta(seconds=30)
 UNREACHABLE_HOLD_MAX_SECONDS = 8
 #: Starts whose worker died, before the message itself is taken for the cause.
 ATTEMPTS_MAX = 5
@@ -67,13 +68,23 @@ def hand_over(carry: Carrier) -> int:
     if Dispatch.is_stopped():
         return 0
     lines = Line.objects.due(database_now()).select_related("creator__connection")[:LINES_AT_ONCE]
-    return sum(_serve(line, carry) for line in lines)
+    return sum(_serve_alone(line, carry) for line in lines if _begin_to_serve(line))
+
+
+def _serve_alone(line: Line, carry: Carrier) -> int:
+    """Whatever is wrong with one creator, say an unreadable pace, must not stop the others."""
+    try:
+        return _serve(line, carry)
+    except (QueueUnavailable, DatabaseError):
+        raise
+    except Exception:
+        log.exception("this line cannot be served", creator=line.creator_id)
+        Line.objects.hold(line.creator_id, until=database_now() + BROKEN_HOLD, cause=HoldCause.BROKEN)
+        return 0
 
 
 def _serve(line: Line, carry: Carrier) -> int:
     """Hand over as many of the line's front messages as may go now."""
-    if not _begin_to_serve(line):
-        return 0
     if not _is_connected(line.creator):
         Line.objects.hold(line.creator_id, until=database_now() + NOT_CONNECTED_HOLD, cause=HoldCause.NOT_CONNECTED)
         return 0
@@ -139,6 +150,10 @@ def _rearm(line: Line, now: datetime, *, found: int) -> None:
 
 
 def _wait_for_room(line: Line, now: datetime, *, next_in: float) -> None:
+    """Look again with the next token, or once a worker has taken the one that is there.
+
+    A worker may take it at this very moment and write the better time: what it wrote stays.
+    """
     if next_in:
         until, cause = now + timedelta(seconds=next_in), _pace_or_throttled(line)
     else:
@@ -146,7 +161,8 @@ def _wait_for_room(line: Line, now: datetime, *, next_in: float) -> None:
             creator_id=line.creator_id, status=Status.HANDED_OVER
         ).aggregate(until=Min("lease_until"))["until"]
         until, cause = lease or now, HoldCause.HANDED_OVER
-    Line.objects.hold(line.creator_id, until=until, cause=cause)
+    as_read = Line.objects.filter(pk=line.pk, hold_until=line.hold_until)
+    as_read.update(hold_until=until, hold_cause=cause)
 
 
 def _pace_or_throttled(line: Line) -> HoldCause:

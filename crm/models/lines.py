@@ -20,6 +20,7 @@ class HoldCause(models.TextChoices):
     UNREACHABLE = "unreachable", _("The platform cannot be reached")
     GATE_DOWN = "gate_down", _("The rate limiter cannot be reached")
     NOT_CONNECTED = "not_connected", _("The creator has no working connection")
+    BROKEN = "broken", _("Something is wrong with this creator's settings; the log of dispatch says what")
 
 
 class LineQuerySet(models.QuerySet["Line"]):

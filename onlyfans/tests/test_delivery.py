@@ -124,6 +124,33 @@ class TestHandOver:
 
         assert delivery.hand_over(basket.carry) == 3
 
+    def test_one_creators_unreadable_pace_does_not_stop_the_others(
+        self, conversation: Conversation, basket: Basket
+    ) -> None:
+        broken, fine = conversation.queue(text="broken", author=None), make_conversation().queue(text="ok", author=None)
+        Connection.objects.create(creator=fine.creator, account_id="acct_beside_a_broken_one")
+        Creator.objects.filter(pk=broken.creator_id).update(pace="nonsense")
+
+        delivery.hand_over(basket.carry)
+
+        assert basket.ids == [fine.public_id]
+        assert line_of(broken.creator).hold_cause == HoldCause.BROKEN
+
+    def test_a_worker_that_takes_the_token_meanwhile_has_the_last_word(
+        self, conversation: Conversation, basket: Basket
+    ) -> None:
+        conversation.queue(text="in flight", author=None)
+        make_conversation(conversation.creator).queue(text="waiting", author=None)
+        delivery.hand_over(basket.carry)
+        let_the_line_go(conversation.creator)
+        stale = Line.objects.select_related("creator__connection").get()
+        basket.work(delivery.deliver)
+        paced = line_of(conversation.creator).hold_until
+
+        delivery._wait_for_room(stale, database_now(), next_in=0.0)
+
+        assert line_of(conversation.creator).hold_until == paced
+
     def test_forgets_a_line_with_nothing_to_send_and_wakes_for_the_next_message(
         self, conversation: Conversation, basket: Basket
     ) -> None:
