@@ -47,7 +47,7 @@ $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "Huntaze needs Python 3.11 or newer: sudo apt install python3 python3-venv" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "This Python cannot make virtual environments: sudo apt install python3-venv" >&2; exit 1; }
 	@echo "Creating $(VENV) with $$($(PYTHON) --version) …"
-	@$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv --clear $(VENV)
 
 # A stamp is newer than the list it was installed from, or the list is installed again.
 $(VENV)/.run-installed: requirements.txt | $(VENV)/bin/python

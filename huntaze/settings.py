@@ -69,6 +69,7 @@ WSGI_APPLICATION = "huntaze.wsgi.application"
 # Every address works with and without a trailing slash by its own pattern; a POST is never redirected.
 APPEND_SLASH = False
 AUTH_USER_MODEL = "crm.User"
+AUTHENTICATION_BACKENDS = ["huntaze.signing_in.SignInBackend"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_PASSWORD_VALIDATORS = [
@@ -184,6 +185,7 @@ SIMPLE_JWT = {
     "CHECK_REVOKE_TOKEN": True,
     "SIGNING_KEY": env("JWT_SIGNING_KEY", default=SECRET_KEY),
     "USER_ID_FIELD": "public_id",
+    "USER_AUTHENTICATION_RULE": "huntaze.signing_in.may_use_the_api",
     "ISSUER": "huntaze",
     "AUDIENCE": "huntaze-api",
 }

@@ -12,6 +12,7 @@ not go or one whose outcome is unknown. Nothing here ever sends an unknown one a
 """
 
 from datetime import datetime, timedelta
+from time import monotonic
 from typing import Any
 from uuid import UUID
 
@@ -22,7 +23,7 @@ from django.db.models import Exists, F, Min, OuterRef, Q
 
 from crm.clock import database_now
 from crm.models import Creator, Dispatch, HoldCause, Line, Message
-from crm.models.messages import Status
+from crm.models.messages import MessageQuerySet, Status
 from onlyfans import gate
 from onlyfans.gateway import (
     NoGateway,
@@ -38,7 +39,7 @@ from onlyfans.gateway import (
 )
 from onlyfans.models import Connection
 from onlyfans.queue import Carrier, QueueUnavailable
-from ratelimit.bucket import Denied, GateUnavailable, Taken
+from ratelimit.bucket import Denied, GateUnavailable, Lost, Taken
 
 log = structlog.get_logger(__name__)
 
@@ -48,13 +49,15 @@ HAND_OVER_LEASE_MAX = timedelta(minutes=10)
 WORKER_LEASE = timedelta(seconds=30)
 SENDING_SLACK = timedelta(seconds=5)
 GATE_DOWN_HOLD = timedelta(seconds=1)
-BLOCKED_LOOK_AGAIN = timedelta(seconds=1)
+LOOK_AGAIN = timedelta(seconds=1)
 NOT_CONNECTED_HOLD = timedelta(seconds=5)
 BROKEN_HOLD = timedelta(seconds=30)
 UNREACHABLE_HOLD_MAX_SECONDS = 8
 #: Starts whose worker died, before the message itself is taken for the cause.
 ATTEMPTS_MAX = 5
 RECONCILE_FIRST = timedelta(seconds=3)
+#: The safety margin of the default pace is 0.3 s a minute (crm/pace.py); a token must not use it up.
+TOKEN_GOOD_FOR_SECONDS = 0.25
 
 
 # --- Dispatch: from the line to the queue
@@ -94,8 +97,7 @@ def _serve(line: Line, carry: Carrier) -> int:
         _gate_is_down(line.creator_id, error)
         return 0
     now = database_now()
-    handed_over = Message.objects.filter(creator_id=line.creator_id, status=Status.HANDED_OVER)
-    room = may_go.free - handed_over.count()
+    room = may_go.free - _handed_over(line).count()
     if room <= 0:
         _wait_for_room(line, now, next_in=0.0 if may_go.free else may_go.next_in)
         return 0
@@ -114,23 +116,31 @@ def _serve(line: Line, carry: Carrier) -> int:
 
 
 def _begin_to_serve(line: Line) -> bool:
-    """Two dispatchers never serve one line at a time: the second finds ``served_at`` moved on."""
+    """Of two dispatchers that read the same line one goes on. A later look passes too: ``_claim`` minds that."""
     now = database_now()
     return bool(Line.objects.filter(pk=line.pk, served_at=line.served_at).update(served_at=now))
 
 
 def _claim(line: Line, room: int, now: datetime) -> list[Message]:
-    """Move the front messages to ``handed_over``; one of each conversation, so order within it holds."""
-    claimed: dict[int, Message] = {}
+    """Move the front messages to ``handed_over``; one of each conversation, so order within it holds.
+
+    A conversation whose first message another dispatcher was faster to claim is not tried again: its second message
+    would overtake the first.
+    """
+    claimed: list[Message] = []
+    tried: set[int] = set()
     for message in Message.objects.front(line.creator_id, now)[: 2 * room]:
-        if message.conversation_id not in claimed and message.hand_over(until=now + _hand_over_lease(message)):
-            claimed[message.conversation_id] = message
+        if message.conversation_id in tried:
+            continue
+        tried.add(message.conversation_id)
+        if message.hand_over(until=now + _hand_over_lease(message)):
+            claimed.append(message)
         if len(claimed) == room:
             # The worker writes the next token's time as soon as it has taken one; until then nobody else goes.
-            until = max(m.lease_until for m in claimed.values() if m.lease_until)
-            Line.objects.hold(line.creator_id, until=until, cause=HoldCause.HANDED_OVER)
+            until = max(message.lease_until for message in claimed if message.lease_until)
+            _hold_as_read(line, until=until, cause=HoldCause.HANDED_OVER)
             break
-    return list(claimed.values())
+    return claimed
 
 
 def _hand_over_lease(message: Message) -> timedelta:
@@ -145,22 +155,27 @@ def _rearm(line: Line, now: datetime, *, found: int) -> None:
     wake_at: datetime | None = waiting.aggregate(at=Min("due_at"))["at"]
     if wake_at is not None and wake_at <= now and not found:
         # Due, yet not to be handed over: an earlier message of the conversation holds it. Its settling wakes the line.
-        wake_at = now + BLOCKED_LOOK_AGAIN
+        wake_at = now + LOOK_AGAIN
     Line.objects.filter(pk=line.pk, version=line.version).update(wake_at=wake_at)
 
 
 def _wait_for_room(line: Line, now: datetime, *, next_in: float) -> None:
-    """Look again with the next token, or once a worker has taken the one that is there.
-
-    A worker may take it at this very moment and write the better time: what it wrote stays.
-    """
+    """Look again with the next token, or once a worker has taken the one that is there or was given up."""
     if next_in:
-        until, cause = now + timedelta(seconds=next_in), _pace_or_throttled(line)
-    else:
-        lease: datetime | None = Message.objects.filter(
-            creator_id=line.creator_id, status=Status.HANDED_OVER
-        ).aggregate(until=Min("lease_until"))["until"]
-        until, cause = lease or now, HoldCause.HANDED_OVER
+        _hold_as_read(line, until=now + timedelta(seconds=next_in), cause=_pace_or_throttled(line))
+        return
+    if recall_strays(creator_id=line.creator_id):
+        return
+    lease: datetime | None = _handed_over(line).aggregate(until=Min("lease_until"))["until"]
+    _hold_as_read(line, until=max(lease or now, now + LOOK_AGAIN), cause=HoldCause.HANDED_OVER)
+
+
+def _handed_over(line: Line) -> MessageQuerySet:
+    return Message.objects.filter(creator_id=line.creator_id, status=Status.HANDED_OVER)
+
+
+def _hold_as_read(line: Line, *, until: datetime, cause: HoldCause) -> None:
+    """Hold the line unless a worker has written a better time since it was read: what a worker knows stays."""
     as_read = Line.objects.filter(pk=line.pk, hold_until=line.hold_until)
     as_read.update(hold_until=until, hold_cause=cause)
 
@@ -194,15 +209,17 @@ def deliver(public_id: UUID) -> None:
     except NoGateway as error:
         _no_way(message, error)
         return
+    parcel = _parcel(message)
     token = _take_token(message)
-    if token is None or not _begin(message, token):
+    taken = monotonic()
+    if token is None or not _begin(message, token, taken=taken):
         return
-    settle(message, connection, gateway.send(_parcel(message)), token)
+    settle(message, connection, gateway.send(parcel), token)
 
 
 def _no_way(message: Message, error: NoGateway) -> None:
     """The line waits and looks again: a keyring put right, or an account reconnected, lets it go on by itself."""
-    message.back_to_queue(cause_code="not_connected", cause=str(error)[:300])
+    message.back_to_queue(cause_code="not_connected", cause=str(error))
     until = database_now() + NOT_CONNECTED_HOLD
     Line.objects.hold(message.creator_id, until=until, cause=HoldCause.NOT_CONNECTED)
     log.error("no way to the account", creator=message.creator_id, error=str(error))
@@ -237,8 +254,12 @@ def _take_token(message: Message) -> Taken | None:
     return answer
 
 
-def _begin(message: Message, token: Taken) -> bool:
-    """Write the token's time and ``sending`` in one commit, if nothing forbids it at this moment."""
+def _begin(message: Message, token: Taken, *, taken: float) -> bool:
+    """Write the token's time and ``sending`` in one commit, if nothing forbids it at this moment.
+
+    ``taken`` is when the token was, by this process's own clock. A commit that had to wait for a lock must not send
+    with a token of long ago: the calls of a minute would bunch up at the platform.
+    """
     now = database_now()
     allowed = (
         Q(lease_until__gt=now)
@@ -255,10 +276,15 @@ def _begin(message: Message, token: Taken) -> bool:
             hold_cause=HoldCause.PACE,
             bucket_full_at=now + timedelta(seconds=token.state.full_in),
         )
+        if begun and monotonic() - taken > TOKEN_GOOD_FOR_SECONDS:
+            transaction.set_rollback(True)
+            begun = False
     if not begun:
         # The call never began: the token is good for the next one, the message waits as before or was cancelled.
         _refund(message, token)
-        message.back_to_queue()
+        message.refresh_from_db(fields=["status", "lease"])
+        if message.status == Status.HANDED_OVER:
+            message.back_to_queue()
         Line.objects.hold(message.creator_id, until=database_now(), cause=HoldCause.NONE)
     return begun
 
@@ -288,7 +314,7 @@ def settle(message: Message, connection: Connection | None, outcome: Outcome, to
         case Throttled(after, words):
             _throttled(message, after, words)
         case SessionLost(code, words):
-            message.back_to_queue(cause_code=code, cause=words[:300])
+            message.back_to_queue(cause_code=code, cause=words)
             session_lost(message.creator, connection, words)
         case Unreachable(words):
             _unreachable(message, connection, words, token)
@@ -323,10 +349,10 @@ def _sent(message: Message, outcome: Sent) -> None:
 def _throttled(message: Message, after: float, words: str) -> None:
     """The platform is the one who knows: the line waits as long as it asked. No attempt is lost."""
     try:
-        gate.hold(message.creator, seconds=after)
+        gate.hold(message.creator.line, seconds=after)
     except GateUnavailable as error:
         log.warning("hold not kept in the bucket, the line keeps it", creator=message.creator_id, error=str(error))
-    message.back_to_queue(cause_code="throttled", cause=words[:300])
+    message.back_to_queue(cause_code="throttled", cause=words)
     until = database_now() + timedelta(seconds=after)
     Line.objects.hold(message.creator_id, until=until, cause=HoldCause.THROTTLED)
 
@@ -335,7 +361,7 @@ def session_lost(creator: Creator, connection: Connection | None, words: str) ->
     """Nothing goes out until a person reconnects; nothing fails meanwhile."""
     if connection:
         Connection.objects.filter(pk=connection.pk).update(state=Connection.State.SESSION_LOST)
-    creator.line.pause(reason=f"The connection to the account is lost: {words}"[:300], now=database_now())
+    creator.line.pause(reason=f"The connection to the account is lost: {words}", now=database_now())
     log.warning("session lost, creator paused", creator=creator.pk)
 
 
@@ -347,7 +373,7 @@ def _unreachable(message: Message, connection: Connection | None, words: str, to
         Connection.objects.filter(pk=connection.pk).update(failures=F("failures") + 1)
     _refund(message, token)
     # Without a time of sending: a bucket rebuilt from the ledger must not count a call that never was.
-    message.back_to_queue(cause_code="unreachable", cause=words[:300], sending_at=None)
+    message.back_to_queue(cause_code="unreachable", cause=words, sending_at=None)
     wait = timedelta(seconds=min(2 ** (failures - 1), UNREACHABLE_HOLD_MAX_SECONDS))
     Line.objects.hold(message.creator_id, until=database_now() + wait, cause=HoldCause.UNREACHABLE)
 
@@ -357,6 +383,9 @@ def _refund(message: Message, token: Taken) -> None:
         state = gate.refund(message.creator, token)
     except GateUnavailable as error:
         log.warning("token lost", creator=message.creator_id, error=str(error))
+        return
+    if isinstance(state, Lost):
+        # Redis forgot the bucket meanwhile: what the line says about it stands, and the next take rebuilds it.
         return
     # The bucket is full earlier now; a key that is missing after this moment is not lost state.
     full_at = database_now() + timedelta(seconds=state.full_in)
@@ -372,9 +401,12 @@ def _unknown(message: Message, code: str, words: str) -> None:
 # --- The sweep: what nobody has been heard of
 
 
-def recall_strays() -> int:
-    """Settle messages whose lease ran out; the answer is how many."""
-    return sum(_recall(message) for message in Message.objects.lease_lost(database_now())[:500])
+def recall_strays(creator_id: int | None = None) -> int:
+    """Settle messages whose lease ran out, of one creator or of all; the answer is how many."""
+    strays = Message.objects.lease_lost(database_now())
+    if creator_id is not None:
+        strays = strays.filter(creator_id=creator_id)
+    return sum(_recall(message) for message in strays[:500])
 
 
 def _recall(message: Message) -> bool:

@@ -282,7 +282,7 @@ def seed() -> Demo:
 
 
 def _seed_user() -> User:
-    return User.objects.create_superuser(USERNAME, email="demo@huntaze.invalid", password=PASSWORD)
+    return User.objects.create_superuser(USERNAME, email="demo@huntaze.invalid", password=PASSWORD, is_demo=True)
 
 
 def _seed_creator(user: User) -> Creator:

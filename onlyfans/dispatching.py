@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, close_old_connections, connection
+from django.db import Error as DatabaseUnavailable
+from django.db import close_old_connections, connection
 
 from crm.clock import database_now
 from crm.models import Dispatch, Line
@@ -29,6 +30,7 @@ log = structlog.get_logger(__name__)
 
 #: New work is noticed within this many seconds.
 LOOK_AGAIN_SECONDS = 0.25
+SHORTEST_PAUSE_SECONDS = 0.005
 HEARTBEAT_SECONDS = 2.0
 SAMPLE_SECONDS = 2.0
 QUEUE_BACKOFF_MAX_SECONDS = 5.0
@@ -56,9 +58,13 @@ class DispatchLoop:
             close_old_connections()
             try:
                 pause = self.turn()
-            except DatabaseError as error:
+            except DatabaseUnavailable as error:
                 log.error("the database did not answer", error=str(error))
                 connection.close_if_unusable_or_obsolete()
+                pause = 1.0
+            except Exception:
+                # The loop serves everybody: a bug may cost a second and a line in the log, never everybody's messages.
+                log.exception("a turn of the loop failed")
                 pause = 1.0
             stop.wait(pause)
 
@@ -69,7 +75,7 @@ class DispatchLoop:
             carried = sum(errand() for errand in self._errands)
         except QueueUnavailable as error:
             return self._queue_is_down(error)
-        if self._queue_failures:
+        if carried and self._queue_failures:
             log.info("SQS takes messages again")
             self._queue_failures = 0
             Dispatch.note(queue_trouble="")
@@ -104,9 +110,11 @@ class Sampler(threading.Thread):
         while not self._stop_event.is_set():
             try:
                 sample()
-            except DatabaseError as error:
+            except DatabaseUnavailable as error:
                 log.error("the sample was not written", error=str(error))
                 connection.close_if_unusable_or_obsolete()
+            except Exception:
+                log.exception("no sample was taken")
             self._stop_event.wait(SAMPLE_SECONDS)
         connection.close()
 
@@ -155,6 +163,7 @@ def _carrier(task: "Task[..., Any]") -> Carrier:
 
 def _seconds_to_next_line() -> float:
     due_at = Line.objects.next_due_at()
-    if due_at is None:
+    if due_at is None or Dispatch.is_stopped():
         return LOOK_AGAIN_SECONDS
-    return min(max((due_at - database_now()) / timedelta(seconds=1), 0.0), LOOK_AGAIN_SECONDS)
+    # A line that is due and was not served would be looked at without a pause.
+    return min(max((due_at - database_now()) / timedelta(seconds=1), SHORTEST_PAUSE_SECONDS), LOOK_AGAIN_SECONDS)

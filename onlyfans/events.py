@@ -4,6 +4,7 @@ from datetime import timedelta
 from uuid import UUID
 
 import structlog
+from django.db import DatabaseError
 
 from crm.clock import database_now
 from onlyfans.inbox import CannotRead, TryLater, read_event
@@ -37,9 +38,15 @@ def read(public_id: UUID) -> None:
         read_event(event)
     except TryLater as error:
         _again(event, str(error))
+    except DatabaseError:
+        raise
     except CannotRead as error:
         WebhookEvent.objects.filter(pk=event.pk).update(read_at=database_now(), trouble=str(error)[:300])
         log.warning("event cannot be read", webhook=str(public_id), kind=event.kind, reason=str(error))
+    except Exception:
+        # A bug of ours: tried again a few times, then kept with the reason, so it does not come round for ever.
+        log.exception("event could not be read", webhook=str(public_id), kind=event.kind)
+        _again(event, "It could not be read; the log says why.")
 
 
 def _again(event: WebhookEvent, reason: str) -> None:

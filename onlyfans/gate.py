@@ -7,13 +7,9 @@ from django.conf import settings
 
 from crm.clock import database_now
 from crm.models import Creator, Line, Message
-from ratelimit.bucket import Bucket, Denied, Limit, Lost, Never, State, Taken
+from ratelimit.bucket import Bucket, Denied, Limit, Lost, State, Taken
 
 OPEN = State(free=1, next_in=0.0, full_in=0.0)
-
-
-class CannotPass(Exception):
-    """The law of a creator lets no message through: a burst below one. A misconfiguration, never a wait."""
 
 
 @cache
@@ -35,8 +31,8 @@ def take(line: Line) -> Taken | Denied:
     if isinstance(result, Lost):
         _rebuild(line.creator, limits)
         result = bucket().take(key, limits)
-    if isinstance(result, Never | Lost):
-        raise CannotPass(f"{line.creator_id}: {result}")
+    # One token is never above a burst, and a bucket that is asked without ``must_exist`` is never lost.
+    assert isinstance(result, Taken | Denied)
     return result
 
 
@@ -49,17 +45,21 @@ def peek(line: Line) -> State:
     return _rebuild(line.creator, limits) if isinstance(state, Lost) else state
 
 
-def refund(creator: Creator, receipt: Taken) -> State:
+def refund(creator: Creator, receipt: Taken) -> State | Lost:
     """Give back the token of a call that certainly never began. Raises GateUnavailable."""
     if not settings.RATE_LIMITER_ENABLED:
         return OPEN
     return bucket().refund(_key(creator), limits_of(creator), receipt)
 
 
-def hold(creator: Creator, *, seconds: float) -> None:
+def hold(line: Line, *, seconds: float) -> None:
     """The platform asked to wait. Raises GateUnavailable."""
-    if settings.RATE_LIMITER_ENABLED:
-        bucket().hold(_key(creator), limits_of(creator), seconds=seconds)
+    if not settings.RATE_LIMITER_ENABLED:
+        return
+    key, limits = _key(line.creator), limits_of(line.creator)
+    if isinstance(bucket().hold(key, limits, seconds=seconds, must_exist=True), Lost):
+        _rebuild(line.creator, limits)
+        bucket().hold(key, limits, seconds=seconds)
 
 
 def limits_of(creator: Creator) -> tuple[Limit, ...]:

@@ -42,7 +42,8 @@ def publish(task: "Task[..., Any]", public_id: UUID) -> None:
         raise QueueUnavailable(trouble)
     try:
         task.apply_async(kwargs={"public_id": str(public_id)}, retry=False)
-    except (OperationalError, KombuError, BotoCoreError, ClientError, OSError) as error:
+    except (OperationalError, KombuError, BotoCoreError, ClientError, OSError, ValueError) as error:
+        # ValueError is what boto3 says of an AWS_ENDPOINT_URL it cannot read.
         raise QueueUnavailable(_words(error)) from error
 
 
@@ -74,7 +75,7 @@ def figures() -> Figures:
     try:
         depth, in_flight = _counts(settings.SQS_RATE_LIMITER_QUEUE_URL)
         dlq, _invisible = _counts(settings.SQS_RATE_LIMITER_DLQ_URL) if settings.SQS_RATE_LIMITER_DLQ_URL else (0, 0)
-    except (BotoCoreError, ClientError) as error:
+    except (BotoCoreError, ClientError, ValueError) as error:
         raise QueueUnavailable(_words(error)) from error
     return Figures(depth=depth, in_flight=in_flight, dlq=dlq)
 

@@ -32,8 +32,12 @@ def hand_over(carry: Carrier) -> int:
     if Dispatch.is_stopped():
         return 0
     now = database_now()
-    unknown = Message.objects.filter(status=Status.UNKNOWN, reconcile_at__lte=now).order_by("reconcile_at")[:AT_ONCE]
-    return carry_due(unknown, due="reconcile_at", until=lambda message: now + _wait_after(message), carry=carry)
+    unknown = Message.objects.filter(
+        status=Status.UNKNOWN, reconcile_at__lte=now, creator__line__paused_at__isnull=True
+    ).order_by("reconcile_at")
+    return carry_due(
+        unknown[:AT_ONCE], due="reconcile_at", until=lambda message: now + _wait_after(message), carry=carry
+    )
 
 
 def _wait_after(message: Message) -> timedelta:
@@ -43,11 +47,11 @@ def _wait_after(message: Message) -> timedelta:
 def reconcile(public_id: UUID) -> None:
     """Read the chat and settle the message if exactly one entry of the chat can be it."""
     message = (
-        Message.objects.select_related("conversation__fan", "creator__connection")
+        Message.objects.select_related("conversation__fan", "creator__connection", "creator__line")
         .filter(public_id=public_id, status=Status.UNKNOWN)
         .first()
     )
-    if message is None or message.sending_at is None:
+    if message is None or message.sending_at is None or message.creator.line.paused_at or Dispatch.is_stopped():
         return
     Message.objects.filter(pk=message.pk).update(reconciliations=F("reconciliations") + 1)
     connection = connection_of(message.creator)

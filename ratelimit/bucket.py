@@ -127,13 +127,15 @@ class Bucket:
         reply = self._run("peek", key, limits, 1, int(must_exist))
         return Lost() if reply[0] == _LOST else _state(reply)
 
-    def hold(self, key: str, limits: Sequence[Limit], *, seconds: float) -> State:
+    def hold(self, key: str, limits: Sequence[Limit], *, seconds: float, must_exist: bool = False) -> State | Lost:
         """Grant nothing for ``seconds``: the platform said wait. A longer hold stays. Raises GateUnavailable."""
-        return _state(self._run("hold", key, limits, ceil(seconds * MICROSECONDS), 0))
+        reply = self._run("hold", key, limits, ceil(seconds * MICROSECONDS), int(must_exist))
+        return Lost() if reply[0] == _LOST else _state(reply)
 
-    def refund(self, key: str, limits: Sequence[Limit], receipt: Taken) -> State:
+    def refund(self, key: str, limits: Sequence[Limit], receipt: Taken) -> State | Lost:
         """Give a token back that was certainly not used, once. Raises GateUnavailable."""
-        return _state(self._run("refund", key, limits, receipt.cost, receipt.granted_at_us))
+        reply = self._run("refund", key, limits, receipt.cost, receipt.granted_at_us)
+        return Lost() if reply[0] == _LOST else _state(reply)
 
     def rebuild(self, key: str, limits: Sequence[Limit], ages: Iterable[float]) -> State:
         """Replay grants of ``ages`` seconds ago, oldest first, unless the key is back. Raises GateUnavailable."""

@@ -3,7 +3,7 @@
 -- KEYS[1]  the bucket
 -- ARGV[1]  take | peek | hold | refund | rebuild
 -- ARGV[2]  take: cost; hold: microseconds from now; refund: cost; rebuild: number of grants
--- ARGV[3]  take, peek: 1 when the caller knows that the key must exist; refund: when it was granted (microseconds)
+-- ARGV[3]  take, peek, hold: 1 when the caller knows that the key must exist; refund: when it was granted (microseconds)
 -- ARGV[4]  number of limits, then for each limit its interval in microseconds and its burst
 -- then     rebuild: how many microseconds ago each grant was, oldest first
 --
@@ -90,6 +90,9 @@ if op == 'rebuild' then
   return answer(1, 0, 0)
 end
 
+-- A token was taken, so there was a key: a missing one is lost state for a refund as well.
+if not known and (ARGV[3] == '1' or op == 'refund') then return answer(-2, 0, 0) end
+
 if op == 'hold' then
   held_until = math.max(held_until, now + tonumber(ARGV[2]))
   store()
@@ -100,11 +103,10 @@ if op == 'refund' then
   -- Only what has not flowed back by itself since the grant: a refund never gives more than the law allows.
   local cost, granted_at = tonumber(ARGV[2]), tonumber(ARGV[3])
   for i = 1, limits do tat[i] = tat[i] - math.max(0, cost * interval[i] - (now - granted_at)) end
-  if known then store() end
+  store()
   return answer(1, 0, 0)
 end
 
-if not known and ARGV[3] == '1' then return answer(-2, 0, 0) end
 if op == 'peek' then return answer(1, 0, 0) end
 
 local cost = tonumber(ARGV[2])

@@ -19,7 +19,10 @@ ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
 )
-MISSING = "The browser tests need Chromium: sudo apt install chromium (on macOS: brew install --cask chromium)"
+MISSING = (
+    "The browser tests need Chromium: sudo apt install chromium"
+    " (Ubuntu: sudo snap install chromium, macOS: brew install --cask chromium)"
+)
 
 
 def find() -> str | None:

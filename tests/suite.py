@@ -8,6 +8,7 @@ them. On PostgreSQL they run ten times faster, at the end, because they look at 
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -90,7 +91,10 @@ def both(arguments: Sequence[str]) -> list[Result]:
             ]
             status = process.wait()
         finally:
-            process.terminate()
+            # As Ctrl-C would: pytest then stops the products that it has started, which a plain kill would leave.
+            if process.poll() is None:
+                process.send_signal(signal.SIGINT)
+                process.wait(60)
         print(f"\n── {beside.name}, meanwhile ──", flush=True)
         heard.seek(0)
         results.insert(0, Result(beside.name, status, _pass_on(heard)))

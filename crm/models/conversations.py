@@ -39,7 +39,13 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
 
     def with_fan(self, fan: Fan) -> "Conversation":
         """The conversation with this fan, begun now if there was none."""
-        conversation, _created = self.get_or_create(fan=fan, defaults={"creator_id": fan.creator_id})
+        known = self.filter(fan=fan).first()
+        if known:
+            return known
+        with transaction.atomic():
+            # The line first, as everywhere: two that begin the same conversation must not wait for each other.
+            Line.objects.stamp(fan.creator_id)
+            conversation, _created = self.get_or_create(fan=fan, defaults={"creator_id": fan.creator_id})
         return conversation
 
 
@@ -95,6 +101,8 @@ class Conversation(models.Model):
                 {"recipient": _("This fan has no platform id yet, so the platform has no address to send to.")}
             )
         with transaction.atomic():
+            # With the line locked: of two that write at once the one who reads the clock first also commits first.
+            Line.objects.stamp(self.creator_id)
             now = database_now()
             send_at = max(send_at, now) if send_at else now
             message = Message(

@@ -7,7 +7,10 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce, Least
+from django.utils.translation import gettext as _text
 from django.utils.translation import gettext_lazy as _
+
+REASON_MAX = 300
 
 
 class HoldCause(models.TextChoices):
@@ -80,7 +83,7 @@ class Line(models.Model):
         help_text="A bucket missing in Redis before this moment is lost state, not a full bucket.",
     )
     paused_at = models.DateTimeField(null=True, blank=True)
-    paused_reason = models.CharField(max_length=300, blank=True)
+    paused_reason = models.CharField(max_length=REASON_MAX, blank=True)
     paused_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True)
 
     objects = LineQuerySet.as_manager()
@@ -104,7 +107,7 @@ class Line(models.Model):
     def pause(self, *, reason: str, now: datetime, by: object | None = None) -> None:
         """Stop this creator's sending until ``resume``; ``reason`` is for a person to read."""
         Line.objects.filter(pk=self.pk, paused_at__isnull=True).update(
-            paused_at=now, paused_reason=reason, paused_by=by, seq=F("seq") + 1
+            paused_at=now, paused_reason=reason[:REASON_MAX], paused_by=by, seq=F("seq") + 1
         )
 
     def resume(self, *, now: datetime) -> None:
@@ -150,6 +153,16 @@ class Dispatch(models.Model):
         if not cls._default_manager.filter(pk=1).update(**changes):
             cls.current()
             cls._default_manager.filter(pk=1).update(**changes)
+
+    @property
+    def trouble(self) -> str:
+        """What keeps everybody's messages waiting, for those who write them. Addresses and names of the
+        installation, which the two troubles may quote, are for its operators."""
+        if self.queue_trouble:
+            return _text("The queue cannot be reached. What waits goes out as soon as it is back.")
+        if self.gate_trouble:
+            return _text("The rate limiter cannot be reached, so nothing is sent until it is back.")
+        return ""
 
     def is_silent(self, now: datetime) -> bool:
         """No sign of life from any dispatch loop."""

@@ -165,7 +165,9 @@ class Message(models.Model):
     send_at = models.DateTimeField(help_text="When it was meant to go; for a fan's message, when it was written.")
     due_at = models.DateTimeField(help_text="Not before.")
     waits_for_media = models.BooleanField(default=False)
-    hand_overs = models.PositiveIntegerField(default=0, help_text="How often it was given to SQS.")
+    hand_overs = models.PositiveIntegerField(
+        default=0, help_text="How often it was given to SQS since a worker last had it."
+    )
     attempts = models.PositiveSmallIntegerField(default=0, help_text="Starts whose worker died.")
     lease = models.UUIDField(null=True, blank=True, help_text="The worker that has it now.")
     lease_until = models.DateTimeField(null=True, blank=True)
@@ -294,9 +296,10 @@ class Message(models.Model):
             self.status, self.lease, self.lease_until = Status.HANDED_OVER, lease, until
         return bool(taken)
 
-    def back_to_queue(self, **changes: Any) -> bool:
-        """Let it wait again, its lease given up. No attempt is lost."""
-        return self.move(Status.QUEUED, lease=None, lease_until=None, **changes)
+    def back_to_queue(self, *, cause_code: str = "", cause: str = "", **changes: Any) -> bool:
+        """Let it wait again, its lease given up. No attempt is lost, and a worker did take it, so SQS is not slow."""
+        given_up: dict[str, Any] = {"lease": None, "lease_until": None, "hand_overs": 0}
+        return self.move(Status.QUEUED, cause_code=cause_code, cause=cause[:CAUSE_MAX], **(given_up | changes))
 
     def settle(self, to: str, *, cause_code: str = "", cause: str = "", **changes: Any) -> bool:
         """Write the outcome and give the lease up. ``cause`` is for a person to read."""

@@ -40,13 +40,13 @@ def notices_for(lines: Iterable[Line], dispatch: Dispatch, *, now: datetime) -> 
                 _("The dispatch process gives no sign of life. What you write goes out once it is back."),
             )
         )
-    elif dispatch.gate_trouble or dispatch.queue_trouble:
+    elif dispatch.trouble:
         found.append(
             Notice(
                 "delay",
                 "triangle-alert",
                 _("Messages are kept and wait."),
-                dispatch.gate_trouble or dispatch.queue_trouble,
+                dispatch.trouble,
             )
         )
     return found

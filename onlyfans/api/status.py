@@ -14,6 +14,9 @@ from crm.models import Creator, Dispatch, Line, Message
 from crm.models.messages import FOR_A_PERSON, IN_FLIGHT, ON_THE_PLATFORM, Status
 from crm.pace import steady_interval
 
+# Their own words, which may name addresses and accounts of the installation, are in the admin and in queue_status.
+QUEUE_DOWN = "SQS cannot be reached. Messages wait and go out as soon as it is back."
+GATE_DOWN = "Redis cannot be reached, so nothing is sent until it is back."
 METRICS_PERIOD = timedelta(hours=24)
 
 
@@ -45,8 +48,8 @@ def _troubles(seen: Dispatch, now: datetime) -> list[dict[str, str]]:
     found = {
         "stopped": seen.stopped_reason if seen.stopped_at else "",
         "dispatch": "The dispatch loop is not running." if seen.is_silent(now) else "",
-        "sqs": seen.queue_trouble,
-        "rateLimiter": seen.gate_trouble,
+        "sqs": QUEUE_DOWN if seen.queue_trouble else "",
+        "rateLimiter": GATE_DOWN if seen.gate_trouble else "",
     }
     return [{"component": component, "words": words} for component, words in found.items() if words]
 

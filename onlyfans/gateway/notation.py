@@ -53,11 +53,14 @@ def time_of(value: object, *, name: str = "createdAt") -> datetime:
     """An ISO 8601 moment, aware; one without a zone is UTC."""
     try:
         moment = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
+        if moment and moment.tzinfo:
+            moment = moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         moment = None
-    if moment is None:
+    # Nobody wrote before the platforms began, and arithmetic at the end of the calendar overflows.
+    if moment is None or not 2000 <= moment.year < 9000:
         raise Unreadable(f"{name} is no time.")
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return moment.replace(tzinfo=UTC)
 
 
 def markup_of(text: str) -> str:

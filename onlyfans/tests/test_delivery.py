@@ -124,6 +124,37 @@ class TestHandOver:
 
         assert delivery.hand_over(basket.carry) == 3
 
+    def test_two_dispatchers_never_let_the_second_message_of_a_conversation_overtake_the_first(
+        self, conversation: Conversation, basket: Basket, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        first = conversation.queue(text="first", author=None)
+        second = conversation.queue(text="second", author=None)
+        line = Line.objects.select_related("creator__connection").get()
+        as_seen_before = list(Message.objects.front(line.creator_id, database_now()))
+        delivery.hand_over(basket.carry)
+        monkeypatch.setattr(Message.objects, "front", lambda *_: as_seen_before)
+
+        claimed = delivery._claim(line, 1, database_now())
+
+        assert claimed == []
+        assert state_of(first)[0] == Status.HANDED_OVER
+        assert state_of(second)[0] == Status.QUEUED
+
+    def test_a_hand_over_that_nobody_took_is_recalled_when_its_lease_ends_not_at_the_next_sweep(
+        self, creator: Creator, basket: Basket
+    ) -> None:
+        lost = make_conversation(creator).queue(text="lost", author=None)
+        make_conversation(creator).queue(text="behind it", author=None)
+        delivery.hand_over(basket.carry)
+        Message.objects.filter(pk=lost.pk).update(lease_until=database_now() - timedelta(seconds=1))
+        let_the_line_go(creator)
+
+        delivery.hand_over(basket.carry)
+        let_the_line_go(creator)
+        delivery.hand_over(basket.carry)
+
+        assert basket.ids == [lost.public_id, lost.public_id]
+
     def test_one_creators_unreadable_pace_does_not_stop_the_others(
         self, conversation: Conversation, basket: Basket
     ) -> None:
@@ -299,6 +330,26 @@ class TestDeliver:
         Dispatch.resume_sending()
         dispatch_and_work(basket)
         assert state_of(message) == (Status.SENT, "")
+
+    def test_a_token_of_long_ago_sends_nothing(
+        self,
+        conversation: Conversation,
+        basket: Basket,
+        simulator: RunningSimulator,
+        account: str,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        message = conversation.queue(text="Hello!", author=None)
+        delivery.hand_over(basket.carry)
+        monkeypatch.setattr(delivery, "TOKEN_GOOD_FOR_SECONDS", 0.0)
+
+        basket.work(delivery.deliver)
+
+        assert state_of(message) == (Status.QUEUED, "")
+        assert message.sending_at is None
+        assert simulator.ledger(account) == []
+        monkeypatch.undo()
+        poll(lambda: dispatch_and_work(basket), until=lambda: state_of(message) == (Status.SENT, ""))
 
     def test_a_key_that_cannot_be_opened_holds_the_line_and_nothing_is_unknown(
         self, conversation: Conversation, basket: Basket, simulator: RunningSimulator, account: str, settings: Settings

@@ -3,6 +3,7 @@
 import json
 import threading
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -42,6 +43,12 @@ class TestTurn:
         assert loop.turn() == dispatching.LOOK_AGAIN_SECONDS
         Line.objects.wake(creator.pk, at=database_now() + timedelta(seconds=0.2))
         assert 0 < loop.turn() <= 0.2
+
+    def test_does_not_spin_while_all_sending_is_stopped(self, conversation: Conversation, sqs: Queues) -> None:
+        conversation.queue(text="Hello!", author=None)
+        Dispatch.stop_sending(reason="fire", now=database_now())
+
+        assert DispatchLoop().turn() == dispatching.LOOK_AGAIN_SECONDS
 
     def test_says_that_sqs_is_down_backs_off_and_recovers(
         self, conversation: Conversation, sqs: Queues, settings: Settings
@@ -154,6 +161,21 @@ class TestCommands:
         assert "Checking a strange reply" in printed
         assert "manage.py resume_sending" in printed
         assert "PAUSED: holiday" in printed
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_bug_in_one_turn_does_not_end_the_loop(redis_server: object, sqs: Queues, caplog: Any) -> None:
+    stop, loop = threading.Event(), DispatchLoop()
+
+    def bug() -> int:
+        stop.set()
+        raise ZeroDivisionError
+
+    loop._errands.append(bug)
+
+    loop.run(stop)
+
+    assert "a turn of the loop failed" in caplog.text
 
 
 @pytest.mark.django_db(transaction=True)

@@ -51,6 +51,24 @@ def test_an_event_that_cannot_be_read_keeps_its_reason(creator: Creator, basket:
     assert event.trouble
 
 
+def test_a_bug_of_ours_does_not_make_an_event_come_round_for_ever(
+    creator: Creator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    event = store(creator)
+
+    def bug(_event: WebhookEvent) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(events, "read_event", bug)
+
+    for _attempt in range(WebhookEvent.ATTEMPTS_MAX):
+        events.read(event.public_id)
+
+    event.refresh_from_db()
+    assert event.read_at is not None
+    assert event.trouble
+
+
 def test_an_event_that_comes_too_early_is_read_again_and_given_up_in_the_end(
     creator: Creator, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,7 +12,7 @@ from crm.models import Creator, Line
 from crm.models.messages import Status
 from crm.tests.factories import make_conversation, make_creator, make_message
 from onlyfans import gate
-from ratelimit.bucket import Denied, GateUnavailable, Limit, Taken
+from ratelimit.bucket import Denied, GateUnavailable, Limit, Lost, State, Taken
 
 pytestmark = pytest.mark.django_db
 
@@ -87,7 +87,7 @@ class TestTake:
 
     def test_one_creator_has_one_key_in_one_slot(self, line: Line, redis_server: redis.Redis) -> None:
         gate.take(line)
-        gate.hold(line.creator, seconds=5)
+        gate.hold(line, seconds=5)
 
         assert redis_server.keys() == [f"rl:{{{line.creator.public_id}}}"]
 
@@ -97,11 +97,28 @@ class TestTake:
 
         state = gate.refund(line.creator, taken)
 
+        assert isinstance(state, State)
         assert state.free == 1
         assert isinstance(gate.take(line), Taken)
 
+    def test_a_refund_to_a_bucket_that_redis_forgot_says_so(self, line: Line, redis_server: redis.Redis) -> None:
+        taken = gate.take(line)
+        assert isinstance(taken, Taken)
+        redis_server.flushall()
+
+        assert gate.refund(line.creator, taken) == Lost()
+
+    def test_a_hold_on_a_bucket_that_redis_forgot_rebuilds_it_first(
+        self, line: Line, redis_server: redis.Redis
+    ) -> None:
+        make_message(make_conversation(line.creator), status=Status.SENT, sending_at=database_now())
+
+        gate.hold(line, seconds=0.001)
+
+        assert isinstance(gate.take(line), Denied), "the message that went out is not forgotten"
+
     def test_a_hold_of_the_platform_has_no_limit_to_blame(self, line: Line, redis_server: redis.Redis) -> None:
-        gate.hold(line.creator, seconds=90)
+        gate.hold(line, seconds=90)
 
         denied = gate.take(line)
 
@@ -183,7 +200,7 @@ class TestWithoutRedis:
         with pytest.raises(GateUnavailable):
             gate.refund(line.creator, taken)
         with pytest.raises(GateUnavailable):
-            gate.hold(line.creator, seconds=1)
+            gate.hold(line, seconds=1)
 
     @pytest.mark.usefixtures("no_redis")
     def test_with_the_rate_limiter_off_nobody_asks_it(self, line: Line, settings: Settings) -> None:
@@ -193,4 +210,4 @@ class TestWithoutRedis:
 
         assert isinstance(taken, Taken)
         assert gate.peek(line) == gate.refund(line.creator, taken) == gate.OPEN
-        gate.hold(line.creator, seconds=1)
+        gate.hold(line, seconds=1)

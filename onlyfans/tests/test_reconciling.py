@@ -116,6 +116,19 @@ class TestHandOver:
         message.refresh_from_db()
         assert message.reconcile_at == now
 
+    def test_reads_no_chat_after_a_stop_or_a_pause_that_came_since(
+        self, conversation: Conversation, simulator: RunningSimulator, basket: Basket
+    ) -> None:
+        message = send_and_lose_the_answer(conversation, simulator, basket)
+        conversation.creator.line.pause(reason="holiday", now=database_now())
+
+        reconciling.reconcile(message.public_id)
+
+        message.refresh_from_db()
+        assert (message.status, message.reconciliations) == (Status.UNKNOWN, 0)
+        Message.objects.update(reconcile_at=database_now())
+        assert reconciling.hand_over(basket.carry) == 0
+
     def test_calls_no_gateway_while_all_sending_is_stopped(self, conversation: Conversation, basket: Basket) -> None:
         now = database_now()
         make_message(conversation, status=Status.UNKNOWN, sending_at=now, reconcile_at=now)

@@ -5,6 +5,8 @@
 // when another conversation is opened meanwhile.
 
 const drafts = new Map();
+// What came back unsent, by conversation: what was written after it must not overtake it.
+const returned = new Map();
 let line = Promise.resolve();
 
 const composer = () => document.getElementById("composer");
@@ -30,10 +32,15 @@ function count(form) {
   text.setCustomValidity(used > limit ? form.dataset.tooLong : "");
 }
 
-function keepDraft(form) {
+function written(form) {
   const { text, price, media_urls, send_at, client_key } = form.elements;
   const draft = { text, price, media_urls, send_at, client_key };
   for (const name of Object.keys(draft)) draft[name] = draft[name].value;
+  return draft;
+}
+
+function keepDraft(form) {
+  const draft = written(form);
   if (draft.text || draft.price || draft.media_urls || draft.send_at) drafts.set(form.dataset.conversation, draft);
   else drafts.delete(form.dataset.conversation);
 }
@@ -84,6 +91,7 @@ document.addEventListener("submit", (event) => {
   event.preventDefault();
   const reply = Object.fromEntries(new FormData(form));
   const conversation = form.dataset.conversation;
+  returned.delete(conversation);
   showPending(reply);
   empty(form);
   form.elements.text.focus();
@@ -103,6 +111,7 @@ function dropPending(key) {
 }
 
 async function post(address, conversation, reply) {
+  if (returned.has(conversation)) return restore(conversation, reply, "unreachable");
   const { csrfmiddlewaretoken, ...values } = reply;
   const body = new FormData();
   for (const [name, value] of Object.entries(values)) body.append(name, value);
@@ -154,10 +163,16 @@ function showErrors(html) {
 
 function restore(conversation, reply, trouble) {
   dropPending(reply.client_key);
-  if (!isOpen(conversation)) return drafts.set(conversation, reply);
-  const form = composer();
-  // With its own key: should the first attempt have arrived after all, sending it again changes nothing.
-  fill(form, { ...reply, text: rejoined(reply.text, form.elements.text.value) });
+  const form = isOpen(conversation) ? composer() : null;
+  const there = form ? written(form) : (drafts.get(conversation) ?? { text: "" });
+  const earlier = returned.get(conversation);
+  const typed = earlier && there.text.startsWith(earlier) ? there.text.slice(earlier.length).trimStart() : there.text;
+  const text = earlier ? rejoined(earlier, reply.text) : reply.text;
+  returned.set(conversation, text);
+  // With the key of the first one: should it have arrived after all, the server says so instead of sending it twice.
+  const values = { ...(earlier ? there : reply), text: rejoined(text, typed) };
+  if (!form) return drafts.set(conversation, values);
+  fill(form, values);
   keepDraft(form);
   const alert = form.querySelector("[data-trouble]");
   alert.querySelector("p").textContent = alert.dataset[trouble];

@@ -91,6 +91,25 @@ def test_text_is_back_when_the_server_cannot_be_reached_and_goes_out_once(opened
     quiet.clear()
 
 
+def test_several_replies_that_come_back_stand_in_the_order_they_were_written(opened: Page, quiet: list[str]) -> None:
+    held: list[Route] = []
+    opened.route("**/messages/onlyfans/*", lambda route: _hold_posts(route, held))
+    for text in ("one", "two"):
+        opened.get_by_label("Message to Daniel").fill(text)
+        opened.keyboard.press("Control+Enter")
+    opened.get_by_label("Message to Daniel").fill("three, still being typed")
+    expect(opened.locator("#pending .message")).to_have_count(2)
+
+    held.pop().abort()
+
+    expect(opened.get_by_label("Message to Daniel")).to_have_value("one\n\ntwo\n\nthree, still being typed")
+    expect(opened.locator("#pending .message")).to_have_count(0)
+    assert not held, "the second is not posted past the first"
+    assert not Message.objects.exists()
+    assert all("ERR_FAILED" in complaint for complaint in quiet)
+    quiet.clear()
+
+
 def test_an_error_stands_at_its_field_and_what_was_typed_stays(opened: Page, quiet: list[str]) -> None:
     opened.get_by_text("Price, media, time").click()
     opened.get_by_label("Price in dollars").fill("250")

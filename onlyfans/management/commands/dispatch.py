@@ -7,6 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from crm.models import Dispatch
 from onlyfans.dispatching import DispatchLoop, Sampler, begin
 
 
@@ -31,6 +32,8 @@ class Command(BaseCommand):
         sampler = Sampler(stop)
         if settings.RATE_LIMITER_ENABLED:
             sampler.start()
+        else:
+            Dispatch.note(queue_trouble="", gate_trouble="")
         DispatchLoop().run(stop)
         if sampler.is_alive():
             sampler.join(timeout=5)
