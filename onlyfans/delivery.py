@@ -282,9 +282,9 @@ def _begin(message: Message, token: Taken, *, taken: float) -> bool:
     if not begun:
         # The call never began: the token is good for the next one, the message waits as before or was cancelled.
         _refund(message, token)
-        message.refresh_from_db(fields=["status", "lease"])
-        if message.status == Status.HANDED_OVER:
-            message.back_to_queue()
+        # A move that was rolled back has changed the object only; the row is under this worker's lease, or somebody's.
+        message.status = Status.HANDED_OVER
+        message.back_to_queue()
         Line.objects.hold(message.creator_id, until=database_now(), cause=HoldCause.NONE)
     return begun
 
