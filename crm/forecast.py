@@ -13,7 +13,6 @@ from django.utils.translation import gettext as _
 from crm.clock import database_now
 from crm.models import Dispatch, HoldCause, Line, Message
 from crm.models.messages import IN_FLIGHT, UNKNOWN_HOLDS_CONVERSATION, Status
-from crm.pace import steady_interval
 
 #: Dispatch looks at a held line again within a second; this is generous.
 RENEWED_WITHIN = timedelta(seconds=5)
@@ -107,7 +106,7 @@ def _obstacle(message: Message, line: Line, dispatch: Dispatch, now: datetime) -
         )
     if message.waits_for_media:
         return Forecast(None, "media", _("Its media is being uploaded to the platform."))
-    if cause == HoldCause.BROKEN:
+    if cause == HoldCause.BROKEN or line.creator.seconds_between_messages is None:
         return Forecast(None, "broken", _("Something is wrong with this account's settings. An operator must look."))
     if cause == HoldCause.NOT_CONNECTED:
         return Forecast(None, "not_connected", _("The account is not connected."))
@@ -125,7 +124,7 @@ def _by_pace(line: Line, before_it: int, now: datetime) -> Forecast:
     front = now
     if line.hold_until and line.hold_cause != HoldCause.HANDED_OVER:
         front = max(line.hold_until, now)
-    at = front + timedelta(seconds=before_it * steady_interval(line.creator.allowances))
+    at = front + timedelta(seconds=before_it * (line.creator.seconds_between_messages or 0.0))
     if line.hold_cause == HoldCause.THROTTLED and front > now:
         return Forecast(at, "throttled", _("The platform asked to slow down."))
     if line.hold_cause == HoldCause.UNREACHABLE and front > now:

@@ -104,7 +104,7 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     return defaults.page_not_found(request, exception)
 
 
-def no_such_address(request: HttpRequest, address: str) -> HttpResponse:
+def no_such_address(request: HttpRequest) -> HttpResponse:
     return _problem_response(request, 404, "There is nothing at this address.")
 
 

@@ -22,5 +22,5 @@ urlpatterns = [
     path("api/", include("crm.api.urls")),
     path("api/", include("onlyfans.api.urls")),
     # In DEBUG too a program gets a problem document, not Django's page for developers.
-    path("api/<path:address>", problems.no_such_address),
+    re_path(r"^api(?:/.*)?$", problems.no_such_address),
 ]

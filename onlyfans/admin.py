@@ -3,7 +3,7 @@
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
@@ -60,6 +60,7 @@ class ConnectionAdmin(admin.ModelAdmin):
         now = database_now()
         for connection in connections:
             connection.reconnected(now=now)
+        self.message_user(request, _("They send again."), messages.SUCCESS)
 
     @admin.display(boolean=True, description=_("API key"))
     def has_api_key(self, connection: Connection) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
+from django.core.exceptions import ImproperlyConfigured
 from rest_framework import exceptions, status
 from rest_framework.decorators import api_view, authentication_classes, permission_classes
 from rest_framework.permissions import AllowAny
@@ -17,6 +18,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from crm.clock import database_now
+from onlyfans.keyring import CannotOpen
 from onlyfans.models import Connection, WebhookEvent
 
 BODY_MAX_BYTES = 1024 * 1024
@@ -45,6 +47,12 @@ class NotAnEvent(exceptions.APIException):
     default_code = "not_an_event"
 
 
+class CannotCheck(exceptions.APIException):
+    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    default_detail = "The signature cannot be checked now. Please send it again later."
+    default_code = "cannot_check"
+
+
 @dataclass(frozen=True, slots=True)
 class Envelope:
     """What a provider wraps around every event."""
@@ -63,7 +71,7 @@ def receive_webhook(request: Request, connection_id: UUID) -> Response:
     if connection is None:
         raise exceptions.NotFound("There is nothing at this address.")
     body = _body_of(request)
-    if not _is_signed(body, request.headers.get("Signature", ""), connection.webhook_secret):
+    if not _is_signed(body, request.headers.get("Signature", ""), _secret_of(connection)):
         log.warning("webhook refused", connection=str(connection_id), reason="signature")
         raise WrongSignature
     envelope = _open(body)
@@ -76,6 +84,15 @@ def receive_webhook(request: Request, connection_id: UUID) -> Response:
     )
     log.info("webhook kept", connection=str(connection_id), kind=envelope.kind, duplicate=not is_new)
     return Response({"received": True, "duplicate": not is_new})
+
+
+def _secret_of(connection: Connection) -> str:
+    """The connection's secret. A key missing from the keyring is ours to put right: the sender may come again."""
+    try:
+        return connection.webhook_secret
+    except (CannotOpen, ImproperlyConfigured) as error:
+        log.error("webhook refused", connection=str(connection.public_id), reason=str(error))
+        raise CannotCheck from error
 
 
 def _body_of(request: Request) -> bytes:

@@ -4,10 +4,11 @@ import uuid
 from typing import TYPE_CHECKING, Self
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from crm.pace import Allowance, pace_of, validate_pace
+from crm.pace import Allowance, pace_of, steady_interval, validate_pace
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -57,6 +58,14 @@ class Creator(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def seconds_between_messages(self) -> float | None:
+        """In the long run; None when the pace cannot be read, which holds this creator's line and nothing else."""
+        try:
+            return steady_interval(self.allowances)
+        except ValidationError:
+            return None
 
     @property
     def allowances(self) -> tuple[Allowance, ...]:

@@ -12,7 +12,6 @@ from rest_framework.views import APIView
 from crm.clock import database_now
 from crm.models import Creator, Dispatch, Line, Message
 from crm.models.messages import FOR_A_PERSON, IN_FLIGHT, ON_THE_PLATFORM, Status
-from crm.pace import steady_interval
 
 # Their own words, which may name addresses and accounts of the installation, are in the admin and in queue_status.
 QUEUE_DOWN = "SQS cannot be reached. Messages wait and go out as soon as it is back."
@@ -79,6 +78,7 @@ def _with_waiting(creators: Any) -> list[tuple[Creator, int]]:
 
 def _creator(creator: Creator, waiting: int, seen: Dispatch, now: datetime) -> dict[str, Any]:
     line: Line = getattr(creator, "line", None) or Line(creator=creator)
+    interval = creator.seconds_between_messages
     moves = waiting and not line.paused_at and not _troubles(seen, now)
     held = moves and line.hold_until and line.hold_until > now
     return {
@@ -87,7 +87,7 @@ def _creator(creator: Creator, waiting: int, seen: Dispatch, now: datetime) -> d
         "waiting": waiting,
         "nextSendAt": _iso(max(filter(None, (line.wake_at, line.hold_until, now)))) if moves else None,
         "waitsFor": line.hold_cause if held else "",
-        "secondsBetweenMessages": round(steady_interval(creator.allowances), 3),
+        "secondsBetweenMessages": round(interval, 3) if interval is not None else None,
         "paused": line.paused_at is not None,
         "pausedReason": line.paused_reason,
     }

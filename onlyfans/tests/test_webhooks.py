@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.urls import path
+from pytest_django import Settings
 
 from crm.tests.factories import make_creator
+from onlyfans.keyring import new_key
 from onlyfans.models import Connection, WebhookEvent
 from onlyfans.webhooks import receive_webhook
 
@@ -40,7 +42,7 @@ def sign(body: bytes, secret: str = SECRET) -> str:
 def post(connection: Connection | uuid.UUID, body: bytes, **headers: str) -> Any:
     public_id = connection.public_id if isinstance(connection, Connection) else connection
     headers = {"Signature": sign(body)} | {name.replace("_", "-"): value for name, value in headers.items()}
-    return Client(enforce_csrf_checks=True).post(
+    return Client(enforce_csrf_checks=True, raise_request_exception=False).post(
         f"/api/onlyfans/webhooks/{public_id}", body, content_type="application/json", headers=headers
     )
 
@@ -108,6 +110,19 @@ def test_a_connection_without_a_secret_takes_nothing(connection: Connection) -> 
     body = envelope()
 
     assert post(connection, body, Signature=sign(body, "")).status_code == 401
+
+
+def test_a_secret_that_cannot_be_opened_asks_the_sender_to_come_again(
+    connection: Connection, settings: Settings
+) -> None:
+    body = envelope()
+    settings.HUNTAZE_KEYRING = new_key()
+
+    response = post(connection, body, Signature=sign(body))
+
+    assert response.status_code == 503
+    assert "keyring" not in response.content.decode().lower()
+    assert not WebhookEvent.objects.exists()
 
 
 def test_an_unknown_connection_is_not_found(connection: Connection) -> None:

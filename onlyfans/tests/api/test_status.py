@@ -74,3 +74,16 @@ def test_a_request_asks_no_broker(client: Client, settings: Settings) -> None:
     client.force_login(make_user())
 
     assert client.get(STATUS).status_code == 200
+
+
+def test_a_creator_with_an_unreadable_pace_breaks_no_page(client: Client) -> None:
+    user = make_user()
+    message = make_conversation(make_creator(user, pace="nonsense")).queue(text="Hello!", author=user)
+    Dispatch.note(heartbeat_at=database_now())
+    client.force_login(user)
+
+    (line,) = client.get(STATUS).json()["creators"]
+
+    assert line["secondsBetweenMessages"] is None
+    assert client.get(f"/api/onlyfans/messages/{message.public_id}").json()["waiting"]["code"] == "broken"
+    assert client.get(f"/messages/onlyfans/{message.conversation.public_id}").status_code == 200
