@@ -1,5 +1,9 @@
 """The staff's tool, one topic a file."""
 
+from django.contrib import admin
+
 from crm.admin import conversations, lines, people
 
 __all__ = ["conversations", "lines", "people"]
+
+admin.site.site_header = admin.site.site_title = "Huntaze"
