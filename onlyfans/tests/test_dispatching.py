@@ -12,7 +12,7 @@ from pytest_django import Settings
 from crm.clock import database_now
 from crm.models import Conversation, Dispatch, Line
 from crm.models.messages import Status
-from crm.tests.factories import make_conversation, make_creator
+from crm.tests.factories import make_conversation, make_creator, make_message
 from onlyfans import dispatching
 from onlyfans.dispatching import DispatchLoop
 from tests.servers import Queues
@@ -43,6 +43,17 @@ class TestTurn:
         assert loop.turn() == dispatching.LOOK_AGAIN_SECONDS
         Line.objects.wake(creator.pk, at=database_now() + timedelta(seconds=0.2))
         assert 0 < loop.turn() <= 0.2
+
+    def test_sweeps_at_its_start_and_then_now_and_then(self, conversation: Conversation, sqs: Queues) -> None:
+        stray = make_message(conversation, status=Status.SENDING, lease_until=database_now() - timedelta(seconds=1))
+        forgotten = make_conversation(conversation.creator).queue(text="Hello!", author=None)
+        Line.objects.update(wake_at=None)
+
+        DispatchLoop().turn()
+
+        stray.refresh_from_db()
+        forgotten.refresh_from_db()
+        assert (stray.status, forgotten.status) == (Status.UNKNOWN, Status.HANDED_OVER)
 
     def test_does_not_spin_while_all_sending_is_stopped(self, conversation: Conversation, sqs: Queues) -> None:
         conversation.queue(text="Hello!", author=None)
