@@ -10,9 +10,12 @@ import re
 import threading
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from itertools import pairwise
+from statistics import mean, median
 from typing import Any
 
 import boto3
@@ -78,6 +81,23 @@ class Api:
     def other_fans(self) -> list[str]:
         rows = self.get("/api/crm/conversations?limit=200")["results"]
         return sorted({row["fan"]["platformId"] for row in rows} - {"", FAN})
+
+
+class Reader:
+    """A person with a browser that knows no JavaScript: a cookie jar and a form."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._open = urllib.request.build_opener(urllib.request.HTTPCookieProcessor()).open
+        token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', self.read("/login"))
+        assert token
+        form = {"username": "demo", "password": "demo-huntaze", "csrfmiddlewaretoken": token[1]}
+        self._open(f"{url}/login", urllib.parse.urlencode(form).encode(), timeout=10).close()
+
+    def read(self, path: str) -> str:
+        with self._open(self._url + path, timeout=10) as reply:
+            page: str = reply.read().decode()
+        return page
 
 
 @pytest.fixture(scope="module")
@@ -225,6 +245,16 @@ def test_a_wrong_token_is_refused(product: Product, api: Api) -> None:
     assert api.call("GET", "/api/onlyfans/messages/status")[0] == 401
 
 
+def test_a_paid_message_goes_out_with_its_media(product: Product, api: Api) -> None:
+    message_id = api.send("For you only", priceCents=1500, mediaUrls=["https://media.example/set.jpg"])
+
+    wait_for_status(product, api, message_id, "sent", SOON + INTERVAL)
+
+    (entry,) = accepted(product, "For you only")
+    assert entry["price"] == 1500
+    assert len(entry["media"]) == 1
+
+
 # --- Simulated life
 
 
@@ -267,11 +297,12 @@ def test_thirty_at_once_go_out_in_order_at_the_full_pace_and_never_faster(produc
     tolerance = 0.2 * PERIOD / 60
     for first, eleventh in zip(times, times[int(LIMIT) :], strict=False):
         assert (eleventh - first).total_seconds() >= PERIOD - tolerance
-    ideal = (len(times) - 1) * PERIOD / LIMIT
-    use = ideal / (times[-1] - times[0]).total_seconds()
-    print(f"use of the permitted pace: {use:.2%}")
+    gaps = [(later - earlier).total_seconds() for earlier, later in pairwise(times)]
+    in_all, steady = (PERIOD / LIMIT / average for average in (mean(gaps), median(gaps)))
+    print(f"use of the permitted pace: {steady:.2%}, hiccups of this machine included {in_all:.2%}")
     # Ten times faster, the fixed few hundredths of a second a message weigh ten times as much.
-    assert use >= (0.98 if PERIOD >= 60 else 0.60)
+    assert steady >= (0.98 if PERIOD >= 60 else 0.60)
+    assert in_all >= (0.95 if PERIOD >= 60 else 0.50)
     used = {action: count - requests_before.get(action, 0) for action, count in sqs_requests(product).items()}
     delivered = [used.get(action, 0) for action in ("SendMessage", "ReceiveMessage", "DeleteMessage")]
     print(f"SQS requests for a delivered message: {sum(delivered) / 30:.2f}")
@@ -324,6 +355,10 @@ def test_while_sqs_is_down_sends_are_accepted_wait_and_go_out_when_it_is_back(pr
         lambda: (api.message(message_id)["waiting"] or {}).get("code") == "queue_down", 20, "the wait says why"
     )
     assert {trouble["component"] for trouble in api.status()["troubles"]} == {"sqs"}
+    page = Reader(product.url).read(f"/messages/onlyfans/{api.conversation_with(other)['id']}")
+    assert "through the outage" in page
+    assert re.search(r"Waiting\s*<", page)
+    assert "The queue cannot be reached" in page
     assert api.status()["queueDepth"] is None
     assert not accepted(product, "through the outage")
     product.switch_on("sqs")
