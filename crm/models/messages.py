@@ -86,9 +86,6 @@ class MessageQuerySet(models.QuerySet["Message"]):
     def in_flight(self) -> Self:
         return self.filter(status__in=IN_FLIGHT)
 
-    def for_a_person(self) -> Self:
-        return self.filter(status__in=FOR_A_PERSON)
-
     def in_line_order(self) -> Self:
         return self.order_by("-priority", "send_at", "id")
 
@@ -304,7 +301,3 @@ class Message(models.Model):
     def settle(self, to: str, *, cause_code: str = "", cause: str = "", **changes: Any) -> bool:
         """Write the outcome and give the lease up. ``cause`` is for a person to read."""
         return self.move(to, lease=None, lease_until=None, cause_code=cause_code, cause=cause[:CAUSE_MAX], **changes)
-
-    @property
-    def is_settled(self) -> bool:
-        return self.status not in UNSETTLED
