@@ -94,7 +94,7 @@ class DispatchLoop:
     def _queue_is_down(self, error: QueueUnavailable) -> float:
         self._queue_failures += 1
         pause = min(2.0 ** (self._queue_failures - 1), QUEUE_BACKOFF_MAX_SECONDS)
-        Dispatch.note(queue_trouble=str(error)[:300])
+        Dispatch.note(queue_trouble=str(error))
         log.warning("SQS does not take messages, they wait", error=str(error), next_try_seconds=pause)
         return pause
 
@@ -132,12 +132,12 @@ def sample() -> None:
             "queue_trouble": "",
         }
     except QueueUnavailable as error:
-        changes["queue_trouble"] = str(error)[:300]
+        changes["queue_trouble"] = str(error)
     try:
         bucket().ping()
         changes["gate_trouble"] = ""
     except GateUnavailable as error:
-        changes["gate_trouble"] = f"Redis: {error}"[:300]
+        changes["gate_trouble"] = f"Redis: {error}"
     Dispatch.note(**changes)
 
 

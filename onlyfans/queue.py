@@ -105,4 +105,4 @@ def _client() -> "SQSClient":
 
 
 def _words(error: Exception) -> str:
-    return f"SQS: {error}"[:300]
+    return f"SQS: {error}"

@@ -149,7 +149,8 @@ class Dispatch(models.Model):
 
     @classmethod
     def note(cls, **changes: object) -> None:
-        """Write what the loop saw: one update, whatever else changed meanwhile stays."""
+        """Write what the loop saw: one update, whatever else changed meanwhile stays. Long words are cut."""
+        changes = {name: value[:REASON_MAX] if isinstance(value, str) else value for name, value in changes.items()}
         if not cls._default_manager.filter(pk=1).update(**changes):
             cls.current()
             cls._default_manager.filter(pk=1).update(**changes)

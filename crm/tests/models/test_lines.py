@@ -89,6 +89,12 @@ def test_the_kill_switch_is_one_row_however_often_it_is_thrown() -> None:
     assert not Dispatch.is_stopped()
 
 
+def test_words_longer_than_their_column_are_cut() -> None:
+    Dispatch.note(queue_trouble="x" * 1000)
+
+    assert Dispatch.current().queue_trouble == "x" * 300
+
+
 def test_a_creator_has_one_line() -> None:
     creator: Creator = make_creator()
 

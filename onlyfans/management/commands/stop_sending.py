@@ -15,5 +15,5 @@ class Command(BaseCommand):
         parser.add_argument("--reason", default="Stopped by an operator.", help="Shown on every page.")
 
     def handle(self, *args: Any, reason: str, **options: Any) -> None:
-        Dispatch.stop_sending(reason=reason[:300], now=database_now())
+        Dispatch.stop_sending(reason=reason, now=database_now())
         self.stdout.write("Sending is stopped. manage.py resume_sending lets it go on.")
