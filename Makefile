@@ -38,6 +38,7 @@ lint: $(VENV)/.test-installed ## Check style, types, import contracts, migration
 requirements: $(VENV)/.test-installed ## Resolve requirements*.in into requirements*.txt
 	@$(BIN)/uv pip compile --quiet --no-emit-index-url --no-emit-find-links --universal --python-version 3.11 requirements.in -o requirements.txt
 	@$(BIN)/uv pip compile --quiet --no-emit-index-url --no-emit-find-links --universal --python-version 3.11 requirements-dev.in -o requirements-dev.txt
+	@$(BIN)/uv pip compile --quiet --no-emit-index-url --no-emit-find-links --universal --python-version 3.11 requirements-bench.in -o requirements-bench.txt
 
 clean: ## Remove what was installed and built; the data in var/ stays
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache staticfiles test-results
