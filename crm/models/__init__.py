@@ -1,26 +1,42 @@
 """The public names of the ledger."""
 
 from crm.models.attachments import Attachment
+from crm.models.campaigns import Campaign, Recipient
 from crm.models.conversations import Conversation, FanNotReachable
 from crm.models.creators import Creator, Membership, Platform
-from crm.models.fans import Fan
+from crm.models.fans import Fan, Subscription
 from crm.models.lines import Dispatch, HoldCause, Line
 from crm.models.messages import MOVES, IllegalMove, Message
+from crm.models.notes import Note
+from crm.models.segments import Segment
+from crm.models.snippets import Snippet
+from crm.models.tags import FanTag, Tag
+from crm.models.transactions import SubscriptionEvent, Transaction
 from crm.models.users import User
 
 __all__ = [
     "MOVES",
     "Attachment",
+    "Campaign",
     "Conversation",
     "Creator",
     "Dispatch",
     "Fan",
     "FanNotReachable",
+    "FanTag",
     "HoldCause",
     "IllegalMove",
     "Line",
     "Membership",
     "Message",
+    "Note",
     "Platform",
+    "Recipient",
+    "Segment",
+    "Snippet",
+    "Subscription",
+    "SubscriptionEvent",
+    "Tag",
+    "Transaction",
     "User",
 ]

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Self
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.db.models import F, Max, Q
@@ -59,6 +60,13 @@ class Conversation(models.Model):
     last_text = models.CharField(max_length=PREVIEW_LENGTH, blank=True)
     last_direction = models.CharField(max_length=3, choices=Direction, blank=True)
     unread_count = models.PositiveIntegerField(default=0)
+    assigned_to = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="assigned_conversations",
+    )
     seq = models.PositiveBigIntegerField(default=0)
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -71,6 +79,18 @@ class Conversation(models.Model):
             # The inbox list, unread only.
             models.Index(
                 fields=["creator", "-last_message_at"], condition=Q(unread_count__gt=0), name="conversation_unread"
+            ),
+            # The inbox list, what waits for an answer only.
+            models.Index(
+                fields=["creator", "-last_message_at"],
+                condition=Q(last_direction=Direction.IN),
+                name="conversation_unanswered",
+            ),
+            # The inbox list, mine only.
+            models.Index(
+                fields=["assigned_to", "-last_message_at"],
+                condition=Q(assigned_to__isnull=False),
+                name="conversation_assigned",
             ),
             # What changed since?
             models.Index(fields=["creator", "seq"], name="conversation_changes"),

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Self
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -31,6 +32,10 @@ class CreatorQuerySet(models.QuerySet["Creator"]):
         """The creators in whose name ``user`` may write."""
         return self.filter(memberships__user_id=user.pk, memberships__role__in=Membership.WRITERS)
 
+    def managed_by(self, user: "User | AnonymousUser") -> Self:
+        """The creators whose campaigns, imports and settings ``user`` may change."""
+        return self.filter(memberships__user_id=user.pk, memberships__role__in=Membership.MANAGERS)
+
 
 class Creator(models.Model):
     """One account on one platform. Everything else in the ledger belongs to exactly one creator."""
@@ -40,6 +45,12 @@ class Creator(models.Model):
     handle = models.CharField(max_length=120, blank=True)
     platform = models.CharField(max_length=16, choices=Platform, default=Platform.ONLYFANS)
     timezone = models.CharField(max_length=64, default="UTC")
+    currency = models.CharField(
+        max_length=3,
+        default="USD",
+        validators=[RegexValidator(r"^[A-Z]{3}$", _("Three capital letters, as in USD."))],
+        help_text=_("ISO 4217. Lifetime values are in it; money in another currency is never added to them."),
+    )
     pace = models.CharField(
         max_length=120,
         blank=True,
@@ -82,6 +93,7 @@ class Membership(models.Model):
         VIEWER = "viewer", _("Viewer")
 
     WRITERS = (Role.OWNER, Role.MANAGER, Role.CHATTER)
+    MANAGERS = (Role.OWNER, Role.MANAGER)
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships")
     creator = models.ForeignKey(Creator, on_delete=models.CASCADE, related_name="memberships")

@@ -15,6 +15,15 @@ if TYPE_CHECKING:
     from crm.models.users import User
 
 
+class Subscription(models.TextChoices):
+    """What is known of a fan's subscription. Nothing is known of who came in by CSV without that column."""
+
+    UNKNOWN = "", _("Not known")
+    ACTIVE = "active", _("Active")
+    EXPIRED = "expired", _("Expired")
+    NEVER = "never", _("Never subscribed")
+
+
 class FanQuerySet(models.QuerySet["Fan"]):
     def for_user(self, user: "User | AnonymousUser") -> Self:
         return self.filter(creator__memberships__user_id=user.pk)
@@ -33,13 +42,39 @@ class Fan(models.Model):
     )
     handle = models.CharField(max_length=120, blank=True)
     name = models.CharField(max_length=200, blank=True)
-    value_cents = models.PositiveBigIntegerField(default=0, help_text=_("Lifetime value in cents."))
+    email = models.EmailField(blank=True)
+    value_cents = models.PositiveBigIntegerField(
+        default=0,
+        editable=False,
+        help_text=_("Lifetime value in cents of the creator's currency: what was stated, plus the money since then."),
+    )
+    stated_value_cents = models.PositiveBigIntegerField(
+        null=True, blank=True, help_text=_("What an import or a person said the fan had spent, in cents.")
+    )
+    stated_value_at = models.DateTimeField(null=True, blank=True, help_text=_("As of when that was said."))
+    subscription = models.CharField(max_length=8, choices=Subscription, default=Subscription.UNKNOWN, blank=True)
+    subscription_price_cents = models.PositiveIntegerField(null=True, blank=True)
+    subscription_ends_at = models.DateTimeField(null=True, blank=True)
+    joined_at = models.DateTimeField(null=True, blank=True)
     last_seen_at = models.DateTimeField(null=True, blank=True)
+    last_purchase_at = models.DateTimeField(null=True, blank=True)
+    is_priority = models.BooleanField(default=False, help_text=_("Shown among the priority fans of the inbox."))
+    blocked_at = models.DateTimeField(null=True, blank=True, help_text=_("Nothing is sent to a blocked fan."))
+    search_text = models.TextField(blank=True, editable=False, help_text="Name, handle and ids, folded for searching.")
+    tags: models.ManyToManyField = models.ManyToManyField("crm.Tag", through="crm.FanTag", related_name="fans")
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = FanQuerySet.as_manager()
 
     class Meta:
+        indexes = [
+            # The list by each of its sortings; id makes every sorting total, so that paging neither skips nor repeats.
+            models.Index(fields=["creator", "-value_cents", "-id"], name="fan_by_value"),
+            models.Index(fields=["creator", "-last_seen_at", "-id"], name="fan_by_last_seen"),
+            models.Index(fields=["creator", "-created_at", "-id"], name="fan_by_creation"),
+            models.Index(fields=["creator", "name", "id"], name="fan_by_name"),
+            models.Index(fields=["creator", "-joined_at", "-id"], name="fan_by_joining"),
+        ]
         constraints = [
             models.UniqueConstraint(
                 "creator",

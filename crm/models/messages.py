@@ -147,6 +147,9 @@ class Message(models.Model):
     creator = models.ForeignKey(Creator, on_delete=models.CASCADE, related_name="messages")
     conversation = models.ForeignKey("crm.Conversation", on_delete=models.CASCADE, related_name="messages")
     author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True)
+    campaign = models.ForeignKey(
+        "crm.Campaign", on_delete=models.RESTRICT, null=True, blank=True, related_name="messages"
+    )
     direction = models.CharField(max_length=3, choices=Direction, default=Direction.OUT)
     status = models.CharField(max_length=12, choices=Status, default=Status.QUEUED)
     text = models.TextField(validators=[MaxLengthValidator(TEXT_MAX), ProhibitNullCharactersValidator()])
@@ -177,6 +180,8 @@ class Message(models.Model):
     sent_at = models.DateTimeField(null=True, blank=True)
     delivered_at = models.DateTimeField(null=True, blank=True)
     read_at = models.DateTimeField(null=True, blank=True)
+    purchased_at = models.DateTimeField(null=True, blank=True, help_text="When the fan unlocked it.")
+    deleted_at = models.DateTimeField(null=True, blank=True, help_text="When it disappeared from the platform.")
     reconcile_at = models.DateTimeField(null=True, blank=True, help_text="When the chat is read for this outcome next.")
     reconciliations = models.PositiveSmallIntegerField(default=0)
 
@@ -212,6 +217,10 @@ class Message(models.Model):
             models.Index(fields=["conversation", "-send_at", "-id"], name="message_thread"),
             # What changed since?
             models.Index(fields=["creator", "seq"], name="message_changes"),
+            # What became of this campaign?
+            models.Index(
+                fields=["campaign", "status", "id"], condition=Q(campaign__isnull=False), name="message_of_campaign"
+            ),
         ]
         constraints = [
             models.UniqueConstraint(
@@ -221,6 +230,11 @@ class Message(models.Model):
                 fields=["creator", "client_key"],
                 condition=Q(client_key__isnull=False),
                 name="message_once_per_client_key",
+            ),
+            models.UniqueConstraint(
+                fields=["campaign", "conversation"],
+                condition=Q(campaign__isnull=False),
+                name="message_once_per_campaign_and_fan",
             ),
             models.CheckConstraint(
                 condition=Q(price_cents=0)

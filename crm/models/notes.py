@@ -1,0 +1,53 @@
+"""What the team should know about a fan, in the team's words."""
+
+import uuid
+from typing import TYPE_CHECKING, Self
+
+from django.conf import settings
+from django.core.validators import MaxLengthValidator, ProhibitNullCharactersValidator
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from crm.models.fans import Fan
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser
+
+    from crm.models.users import User
+
+
+class NoteQuerySet(models.QuerySet["Note"]):
+    def for_user(self, user: "User | AnonymousUser") -> Self:
+        return self.filter(fan__creator__memberships__user_id=user.pk)
+
+
+class Note(models.Model):
+    """A remark about a fan, with its author and date; no fan ever sees it."""
+
+    class Category(models.TextChoices):
+        IMPORTANT = "important", _("Important")
+        PREFERENCES = "preferences", _("Preferences")
+        INTERESTS = "interests", _("Interests")
+        PERSONAL = "personal", _("Personal")
+        PURCHASES = "purchases", _("Purchases")
+        STYLE = "style", _("Way of talking")
+        MOOD = "mood", _("Mood")
+
+    TEXT_MAX = 2000
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    fan = models.ForeignKey(Fan, on_delete=models.CASCADE, related_name="notes")
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True)
+    category = models.CharField(max_length=16, choices=Category, default=Category.IMPORTANT)
+    text = models.TextField(validators=[MaxLengthValidator(TEXT_MAX), ProhibitNullCharactersValidator()])
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = NoteQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        indexes = [models.Index(fields=["fan", "-created_at", "-id"], name="note_of_fan")]
+
+    def __str__(self) -> str:
+        return f"{self.fan} · {self.get_category_display()}"
