@@ -14,6 +14,8 @@ from kombu.asynchronous.aws.sqs.connection import AsyncSQSConnection
 from kombu.asynchronous.http import Request
 from kombu.transport import SQS
 
+from onlyfans.faultpoints import reached
+
 log = structlog.get_logger(__name__)
 
 #: A poll is given up this long after SQS should have answered it; kombu itself would wait for ever.
@@ -53,6 +55,7 @@ class Channel(SQS.Channel):
         return clients[queue]
 
     def basic_ack(self, delivery_tag: str, multiple: bool = False) -> None:
+        reached("before the ack")
         try:
             super().basic_ack(delivery_tag, multiple)
         except Exception as error:  # whatever boto3 raises, the slot must come back

@@ -51,7 +51,21 @@ def redis_endpoint_can_be_read(**_options: Any) -> list[CheckMessage]:
     return [Error(words, hint="For example 127.0.0.1:6379, without redis:// in front.", id="onlyfans.E003")]
 
 
-ALL = (queue_is_configured, pace_is_kept, keyring_can_be_read, redis_endpoint_can_be_read)
+def nothing_dies_on_purpose(**_options: Any) -> list[CheckMessage]:
+    """Fault points belong to the tests' own settings module."""
+    if not hasattr(settings, "ON_FAULT_POINT"):
+        return []
+    words = "These settings let processes die on purpose: they are the ones of tests/faults/."
+    return [Error(words, hint="DJANGO_SETTINGS_MODULE must be huntaze.settings.", id="onlyfans.E004")]
+
+
+ALL = (
+    queue_is_configured,
+    pace_is_kept,
+    keyring_can_be_read,
+    redis_endpoint_can_be_read,
+    nothing_dies_on_purpose,
+)
 
 
 def refuse_to_work(**_signal: Any) -> None:

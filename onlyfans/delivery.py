@@ -25,6 +25,7 @@ from crm.clock import database_now
 from crm.models import Creator, Dispatch, HoldCause, Line, Message
 from crm.models.messages import MessageQuerySet, Status
 from onlyfans import gate
+from onlyfans.faultpoints import reached
 from onlyfans.gateway import (
     NoGateway,
     Outcome,
@@ -103,9 +104,11 @@ def _serve(line: Line, carry: Carrier) -> int:
         return 0
     claimed = _claim(line, room, now)
     _rearm(line, now, found=len(claimed))
+    reached("claimed")
     for message in claimed:
         try:
             carry(message.public_id)
+            reached("published")
         except QueueUnavailable:
             for waiting in claimed[claimed.index(message) :]:
                 waiting.back_to_queue(hand_overs=waiting.hand_overs - 1)
@@ -195,6 +198,7 @@ def _gate_is_down(creator_id: int, error: GateUnavailable) -> None:
 
 def deliver(public_id: UUID) -> None:
     """Send one message that was handed over. A second copy of the same id does nothing."""
+    reached("received")
     message = (
         Message.objects.select_related("conversation__fan", "creator__connection", "creator__line")
         .filter(public_id=public_id)
@@ -203,6 +207,7 @@ def deliver(public_id: UUID) -> None:
     if message is None or not message.take_lease(until=database_now() + WORKER_LEASE):
         log.info("nothing to deliver", message=str(public_id))
         return
+    reached("leased")
     connection = connection_of(message.creator)
     try:
         gateway = gateway_for(connection)
@@ -214,7 +219,11 @@ def deliver(public_id: UUID) -> None:
     taken = monotonic()
     if token is None or not _begin(message, token, taken=taken):
         return
-    settle(message, connection, gateway.send(parcel), token)
+    reached("sending")
+    outcome = gateway.send(parcel)
+    reached("answered")
+    settle(message, connection, outcome, token)
+    reached("settled")
 
 
 def _no_way(message: Message, error: NoGateway) -> None:
