@@ -14,7 +14,11 @@ from drf_standardized_errors.types import ErrorResponse, ExceptionHandlerContext
 from rest_framework import exceptions
 from rest_framework.response import Response
 
+from ratelimit.throttles import TooManyRequests
+
 CONTENT_TYPE = "application/problem+json"
+#: The problem type of draft-ietf-httpapi-ratelimit-headers-10.
+QUOTA_EXCEEDED = "https://iana.org/assignments/http-problem-types#quota-exceeded"
 UNREADABLE = "The request could not be read."
 log = structlog.get_logger(__name__)
 
@@ -33,7 +37,10 @@ class ProblemFormatter(ExceptionFormatter):
             {"field": error.attr, "code": error.code, "message": str(error.detail)} for error in error_response.errors
         ]
         words = [f"{entry['field']}: {entry['message']}" if entry["field"] else entry["message"] for entry in errors]
-        return problem(status, detail=" ".join(filter(None, words)), errors=errors)
+        body = problem(status, detail=" ".join(filter(None, words)), errors=errors)
+        if isinstance(self.exc, TooManyRequests):
+            body |= {"type": QUOTA_EXCEEDED, "violated-policies": [self.exc.quota.scope]}
+        return body
 
 
 class ProblemHandler(ExceptionHandler):

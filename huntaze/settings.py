@@ -6,6 +6,7 @@ Every value comes from the environment or from a file ``.env`` beside manage.py;
 import os
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import environ
 import structlog
@@ -62,6 +63,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "ratelimit.throttles.RateLimitFields",
 ]
 
 ROOT_URLCONF = "huntaze.urls"
@@ -90,7 +92,8 @@ CSRF_COOKIE_SECURE = HTTPS_ONLY
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS_ONLY else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS_ONLY
 SECURE_HSTS_PRELOAD = HTTPS_ONLY
-if env.bool("BEHIND_TLS_PROXY", False):
+BEHIND_TLS_PROXY = env.bool("BEHIND_TLS_PROXY", False)
+if BEHIND_TLS_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
@@ -165,7 +168,7 @@ LOGOUT_REDIRECT_URL = reverse_lazy("login")
 
 # --- API
 
-REST_FRAMEWORK = {
+REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "rest_framework_simplejwt.authentication.JWTAuthentication",
         "rest_framework.authentication.SessionAuthentication",
@@ -186,6 +189,7 @@ SIMPLE_JWT = {
     "SIGNING_KEY": env("JWT_SIGNING_KEY", default=SECRET_KEY),
     "USER_ID_FIELD": "public_id",
     "USER_AUTHENTICATION_RULE": "huntaze.signing_in.may_use_the_api",
+    "TOKEN_OBTAIN_SERIALIZER": "huntaze.signing_in.TokenShape",
     "ISSUER": "huntaze",
     "AUDIENCE": "huntaze-api",
 }
@@ -196,10 +200,27 @@ SIMPLE_JWT = {
 REDIS_ENDPOINT = env("REDIS_ENDPOINT", default="127.0.0.1:6379")
 #: The pace of a creator who has none of their own; crm/pace.py says how it is written.
 HUNTAZE_PACE = env("HUNTAZE_PACE", default="10/60")
+#: Off, with DEBUG only: nothing is sent and nothing is limited.
+RATE_LIMITER_ENABLED = env.bool("RATE_LIMITER_ENABLED", True)
+#: Requests per caller and period, by scope (ratelimit/throttles.py); empty is no limit.
+THROTTLE_RATES = {
+    "writes": env("THROTTLE_WRITES", default="60/min"),
+    "bulk": env("THROTTLE_BULK", default="5/hour"),
+    "imports": env("THROTTLE_IMPORTS", default="10/hour"),
+    "anonymous": env("THROTTLE_ANONYMOUS", default="20/min"),
+    # Attempts that failed: by the name that was tried, by where they came from.
+    "sign-in-account": env("THROTTLE_SIGN_IN_ACCOUNT", default="10/min"),
+    "sign-in-address": env("THROTTLE_SIGN_IN_ADDRESS", default="20/min"),
+}
+REST_FRAMEWORK |= {
+    "DEFAULT_THROTTLE_CLASSES": ["ratelimit.throttles.BucketThrottle"],
+    "DEFAULT_THROTTLE_RATES": THROTTLE_RATES if RATE_LIMITER_ENABLED else dict.fromkeys(THROTTLE_RATES, ""),
+    # Proxies of our own in front: whatever else X-Forwarded-For says was written by the caller.
+    "NUM_PROXIES": env.int("NUM_PROXIES", int(BEHIND_TLS_PROXY)),
+}
 
 # --- Queue: Amazon SQS, or a stand-in at AWS_ENDPOINT_URL. Credentials come by the usual AWS chain.
 
-RATE_LIMITER_ENABLED = env.bool("RATE_LIMITER_ENABLED", True)
 AWS_REGION = env("AWS_REGION", default="")
 AWS_ENDPOINT_URL = env("AWS_ENDPOINT_URL", default="")
 SQS_RATE_LIMITER_QUEUE_URL = env("SQS_RATE_LIMITER_QUEUE_URL", default="")

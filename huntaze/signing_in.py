@@ -1,17 +1,61 @@
-"""Who may sign in, for pages, admin and API alike."""
+"""Who may sign in and how often they may try, for pages, admin and API alike."""
 
 from typing import Any
 
 from django.contrib.auth.backends import ModelBackend
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest
+from django.utils.translation import ngettext
+from rest_framework_simplejwt.serializers import TokenObtainPairSerializer
 
 from crm.models import User
+from ratelimit.throttles import SignInAttempt, TooManyRequests
+
+
+class TooManyAttempts(ValidationError):
+    """For forms, which show its words; ``cause`` is what the API answers."""
+
+    def __init__(self, cause: TooManyRequests) -> None:
+        self.cause = cause
+        words = ngettext(
+            "That was too often. Please try again in %(seconds)d second.",
+            "That was too often. Please try again in %(seconds)d seconds.",
+            cause.wait,
+        )
+        super().__init__(words, code="throttled", params={"seconds": cause.wait})
 
 
 class SignInBackend(ModelBackend):
     """Asked at the sign-in and with every request of a session."""
 
+    def authenticate(
+        self, request: HttpRequest | None, username: str | None = None, password: str | None = None, **kwargs: Any
+    ) -> User | None:
+        """Raises TooManyAttempts, whatever the password is."""
+        if request is None or username is None:
+            return super().authenticate(request, username, password, **kwargs)
+        try:
+            attempt = SignInAttempt(request, username)
+        except TooManyRequests as refused:
+            raise TooManyAttempts(refused) from refused
+        user: User | None = super().authenticate(request, username, password, **kwargs)
+        if user is not None:
+            attempt.succeeded()
+        return user
+
     def user_can_authenticate(self, user: Any) -> bool:
         return isinstance(user, User) and user.may_sign_in
+
+
+class TokenShape(TokenObtainPairSerializer):
+    """Credentials in, a pair of tokens out."""
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, str]:
+        try:
+            tokens: dict[str, str] = super().validate(attrs)
+        except TooManyAttempts as refused:
+            raise refused.cause from refused
+        return tokens
 
 
 def may_use_the_api(user: User | None) -> bool:

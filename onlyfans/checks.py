@@ -9,6 +9,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from onlyfans.keyring import key_ids
 from onlyfans.queue import missing_settings
+from ratelimit.throttles import rate
 
 HOST_AND_PORT = re.compile(r"[^\s/@\[\]]+:(?P<port>[0-9]{1,5})", re.ASCII)
 PORT_MAX = 65_535
@@ -59,12 +60,22 @@ def nothing_dies_on_purpose(**_options: Any) -> list[CheckMessage]:
     return [Error(words, hint="DJANGO_SETTINGS_MODULE must be huntaze.settings.", id="onlyfans.E004")]
 
 
+def throttle_rates_can_be_read(**_options: Any) -> list[CheckMessage]:
+    try:
+        for text in settings.THROTTLE_RATES.values():
+            rate(text)
+    except ImproperlyConfigured as error:
+        return [Error(str(error), hint="The THROTTLE_ variables; empty is no limit.", id="onlyfans.E005")]
+    return []
+
+
 ALL = (
     queue_is_configured,
     pace_is_kept,
     keyring_can_be_read,
     redis_endpoint_can_be_read,
     nothing_dies_on_purpose,
+    throttle_rates_can_be_read,
 )
 
 

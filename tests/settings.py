@@ -10,6 +10,14 @@ from pathlib import Path
 
 from huntaze.laptop.environment import ADDRESSES, PAST_THE_STAND_IN, free_ports, stand_in_aws
 
+THROTTLES = (
+    "THROTTLE_WRITES",
+    "THROTTLE_BULK",
+    "THROTTLE_IMPORTS",
+    "THROTTLE_ANONYMOUS",
+    "THROTTLE_SIGN_IN_ACCOUNT",
+    "THROTTLE_SIGN_IN_ADDRESS",
+)
 # Made and removed by conftest.py: mypy and others read settings too, and need no folder.
 _home = Path(tempfile.gettempdir()) / f"huntaze-tests-{os.getpid()}"
 _redis_port, _sqs_port = free_ports(2)
@@ -27,6 +35,8 @@ os.environ |= {
     **stand_in_aws("us-east-1", _sqs_port),
     # A test may not reach a provider, whatever it forgets to replace.
     "OFAPI_BASE_URL": "http://127.0.0.1:9/api",
+    # Tests and journeys write faster than people; those of the throttles say which rates they mean.
+    **dict.fromkeys(THROTTLES, ""),
     # pytest-playwright keeps an event loop in the main thread; Django would refuse every query beside it.
     "DJANGO_ALLOW_ASYNC_UNSAFE": "1",
 }

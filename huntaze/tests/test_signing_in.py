@@ -1,4 +1,7 @@
+from typing import Any
+
 import pytest
+import redis
 from django.test import Client
 from pytest_django import Settings
 
@@ -7,9 +10,21 @@ from crm.tests.factories import PASSWORD, make_user
 pytestmark = pytest.mark.django_db
 
 
+@pytest.fixture
+def three_attempts(settings: Settings, redis_server: redis.Redis) -> None:
+    """A minute, at one account; five from one address."""
+    rates = settings.REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"]
+    limited = rates | {"sign-in-account": "3/min", "sign-in-address": "5/min"}
+    settings.REST_FRAMEWORK = {**settings.REST_FRAMEWORK, "DEFAULT_THROTTLE_RATES": limited}
+
+
+def ask_for_a_token(client: Client, username: str, password: str = PASSWORD) -> Any:
+    credentials = {"username": username, "password": password}
+    return client.post("/api/auth/token", credentials, content_type="application/json")
+
+
 def token_of(client: Client, username: str) -> int:
-    credentials = {"username": username, "password": PASSWORD}
-    return client.post("/api/auth/token", credentials, content_type="application/json").status_code
+    return int(ask_for_a_token(client, username).status_code)
 
 
 @pytest.mark.parametrize(("debug", "status"), [(True, 200), (False, 401)])
@@ -34,3 +49,65 @@ def test_everybody_else_signs_in_whatever_debug_is(client: Client, settings: Set
     settings.DEBUG = False
 
     assert token_of(client, make_user().username) == 200
+
+
+@pytest.mark.usefixtures("three_attempts")
+class TestTooManyAttempts:
+    def test_at_one_account_the_right_password_is_not_even_looked_at(self, client: Client) -> None:
+        user = make_user()
+        assert [ask_for_a_token(client, user.username, "wrong").status_code for _attempt in range(3)] == [401] * 3
+
+        refused = ask_for_a_token(client, user.username)
+
+        assert refused.status_code == 429
+        assert refused.headers["Content-Type"] == "application/problem+json"
+        assert refused.json()["violated-policies"] == ["sign-in-account"]
+        assert 0 < int(refused.headers["Retry-After"]) <= 20
+        assert refused.headers["RateLimit"].startswith('"sign-in-account";r=0;t=')
+
+    def test_writing_the_name_in_capitals_is_no_other_account(self, client: Client) -> None:
+        user = make_user()
+        for name in (user.username, user.username.upper(), user.username.title()):
+            ask_for_a_token(client, name, "wrong")
+
+        assert token_of(client, user.username) == 429
+
+    def test_from_one_address_nobody_s_password_is_looked_at(self, client: Client) -> None:
+        for number in range(5):
+            ask_for_a_token(client, f"nobody-{number}", "wrong")
+        user = make_user()
+
+        assert token_of(client, user.username) == 429
+        assert token_of(Client(REMOTE_ADDR="10.0.0.2"), user.username) == 200
+
+    def test_only_failures_count(self, client: Client) -> None:
+        user = make_user()
+
+        answers = [ask_for_a_token(client, user.username) for _attempt in range(7)]
+
+        assert [answer.status_code for answer in answers] == 7 * [200]
+        assert answers[-1].headers["RateLimit"] == '"sign-in-account";r=3, "sign-in-address";r=5'
+
+    def test_a_success_forgets_no_failure(self, client: Client) -> None:
+        user = make_user()
+        for password in ("wrong", "wrong", PASSWORD, "wrong"):
+            ask_for_a_token(client, user.username, password)
+
+        assert token_of(client, user.username) == 429
+
+    @pytest.mark.parametrize("page", ["/login", "/admin/login/"])
+    def test_a_page_says_kindly_how_long_to_wait(self, client: Client, page: str) -> None:
+        user = make_user(is_staff=True)
+        for _attempt in range(3):
+            assert client.post(page, {"username": user.username, "password": "wrong"}).status_code == 200
+
+        refused = client.post(page, {"username": user.username, "password": PASSWORD})
+
+        assert refused.status_code == 429
+        assert f"Please try again in {refused.headers['Retry-After']} seconds." in refused.text
+        assert "_auth_user_id" not in client.session
+
+    def test_without_redis_everybody_signs_in(self, client: Client, settings: Settings) -> None:
+        settings.REDIS_ENDPOINT = "127.0.0.1:1"
+
+        assert token_of(client, make_user().username) == 200

@@ -149,3 +149,13 @@ class TestWhoIsRefused:
         assert done.returncode == 1
         assert "RATE_LIMITER_ENABLED=false is refused without DEBUG" in done.stderr
         assert "Traceback" not in done.stderr
+
+
+class TestThrottleRates:
+    def test_one_that_cannot_be_read_is_an_error(self, settings: Settings) -> None:
+        settings.THROTTLE_RATES = {**settings.THROTTLE_RATES, "bulk": "five an hour"}
+
+        said = complaint()
+
+        assert said.is_serious()
+        assert "“five an hour” is no rate" in said.msg
