@@ -24,7 +24,7 @@ def test_a_text_is_filled_in_for_one_fan(text: str, fan: Fan, read: str) -> None
     assert fill_in(text, fan) == read
 
 
-@pytest.mark.parametrize("text", ["Hello!", "Hello {name|there}", "{first_name|love} {handle|you}", "a { b } c {}"])
+@pytest.mark.parametrize("text", ["Hello!", "Hello {name|there}", "{first_name|love} {handle|you}", "a { b c } d {}"])
 def test_a_text_with_known_variables_is_fine(text: str) -> None:
     check(text)
 
