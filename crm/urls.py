@@ -25,6 +25,7 @@ inbox = [
     *page("messages/onlyfans/<uuid:public_id>", conversations.conversation, name="conversation"),
     path("messages/onlyfans/<uuid:public_id>/messages", conversations.messages, name="messages"),
     path("messages/onlyfans/<uuid:public_id>/read", conversations.mark_read, name="mark_read"),
+    path("messages/onlyfans/<uuid:public_id>/messages/<uuid:message_id>", conversations.settle, name="settle_message"),
 ]
 
 urlpatterns: list[URLPattern | URLResolver] = [*sign_in, *inbox]

@@ -22,7 +22,7 @@ from django.db import DatabaseError, IntegrityError, transaction
 from django.db.models import Exists, F, Min, OuterRef, Q
 
 from crm.clock import database_now
-from crm.models import Creator, Dispatch, HoldCause, Line, Message
+from crm.models import Creator, Dispatch, HoldCause, Line, Message, PauseCause
 from crm.models.messages import MessageQuerySet, Status
 from onlyfans import gate
 from onlyfans.faultpoints import reached
@@ -370,7 +370,9 @@ def session_lost(creator: Creator, connection: Connection | None, words: str) ->
     """Nothing goes out until a person reconnects; nothing fails meanwhile."""
     if connection:
         Connection.objects.filter(pk=connection.pk).update(state=Connection.State.SESSION_LOST)
-    creator.line.pause(reason=f"The connection to the account is lost: {words}", now=database_now())
+    creator.line.pause(
+        reason=f"The connection to the account is lost: {words}", now=database_now(), cause=PauseCause.SESSION_LOST
+    )
     log.warning("session lost, creator paused", creator=creator.pk)
 
 

@@ -5,8 +5,8 @@ from crm.models.campaigns import Campaign, Recipient
 from crm.models.conversations import Conversation, FanNotReachable
 from crm.models.creators import Creator, Membership, Platform
 from crm.models.fans import Fan, Subscription
-from crm.models.lines import Dispatch, HoldCause, Line
-from crm.models.messages import MOVES, IllegalMove, Message
+from crm.models.lines import Dispatch, HoldCause, Line, PauseCause
+from crm.models.messages import MOVES, IllegalMove, Message, StateForbids
 from crm.models.notes import Note
 from crm.models.segments import Segment
 from crm.models.snippets import Snippet
@@ -30,10 +30,12 @@ __all__ = [
     "Membership",
     "Message",
     "Note",
+    "PauseCause",
     "Platform",
     "Recipient",
     "Segment",
     "Snippet",
+    "StateForbids",
     "Subscription",
     "SubscriptionEvent",
     "Tag",

@@ -146,7 +146,7 @@ class Conversation(models.Model):
             if client_key and (twin := self.creator.messages.filter(client_key=client_key).first()):
                 transaction.set_rollback(True)
                 return twin
-            message.priority = self._keep_order(message)
+            message.priority = self.keep_order(message)
             message.save(force_insert=True)
             Attachment.objects.bulk_create(attachments)
             self._show(message, at=now)
@@ -186,13 +186,15 @@ class Conversation(models.Model):
             if not Conversation.objects.filter(pk=self.pk, unread_count__gt=0).update(unread_count=0, seq=seq):
                 transaction.set_rollback(True)
 
-    def _keep_order(self, message: Message) -> int:
+    def keep_order(self, message: Message) -> int:
         """Raise what waits before it to its priority; the answer is the one it needs to stay before the later ones.
 
-        With both rules the messages of one conversation leave in the order (send_at, id) although the line is sorted
-        by priority first.
+        With both rules the direct messages of one conversation leave in the order (send_at, id) although the line is
+        sorted by priority first. A campaign's message is none of them: it keeps its priority, and they may pass it.
         """
-        waiting = self.messages.waiting()
+        if message.campaign_id:
+            return message.priority
+        waiting = self.messages.waiting().direct().exclude(pk=message.pk)
         later = waiting.filter(send_at__gt=message.send_at).aggregate(highest=Max("priority"))["highest"]
         priority = max(message.priority, later or message.priority)
         waiting.filter(send_at__lte=message.send_at, priority__lt=priority).update(priority=priority, seq=message.seq)

@@ -33,7 +33,7 @@ class CreatorQuerySet(models.QuerySet["Creator"]):
         return self.filter(memberships__user_id=user.pk, memberships__role__in=Membership.WRITERS)
 
     def managed_by(self, user: "User | AnonymousUser") -> Self:
-        """The creators whose campaigns, imports and settings ``user`` may change."""
+        """The creators whose campaigns, imports and settings ``user`` may change, and whose open outcomes decide."""
         return self.filter(memberships__user_id=user.pk, memberships__role__in=Membership.MANAGERS)
 
 

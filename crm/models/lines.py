@@ -1,10 +1,11 @@
 """The queue's own rows: each creator's place in it, and what the dispatch loop last said about itself."""
 
+import uuid
 from datetime import datetime, timedelta
 from typing import Self
 
 from django.conf import settings
-from django.db import models
+from django.db import models, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce, Least
 from django.utils.translation import gettext as _text
@@ -26,6 +27,13 @@ class HoldCause(models.TextChoices):
     BROKEN = "broken", _("Something is wrong with this creator's settings; the log of dispatch says what")
 
 
+class PauseCause(models.TextChoices):
+    """Who paused a line, hence who may resume it."""
+
+    PERSON = "person", _("A person")
+    SESSION_LOST = "session_lost", _("The session at the platform is lost")
+
+
 class LineQuerySet(models.QuerySet["Line"]):
     def stamp(self, creator_id: int) -> int:
         """Bump the creator's ``seq`` and return it. The row stays locked until the transaction ends.
@@ -36,9 +44,17 @@ class LineQuerySet(models.QuerySet["Line"]):
         return self._bump(creator_id, seq=F("seq") + 1)
 
     def wake(self, creator_id: int, *, at: datetime) -> int:
-        """Look at this line no later than ``at``; returns the new ``seq`` as ``stamp`` does."""
+        """Look at this line no later than ``at``; returns the new ``seq`` as ``stamp`` does.
+
+        A hold for what was in flight is over: whatever woke the line, what is in flight is counted anew.
+        """
+        in_flight = models.When(hold_cause=HoldCause.HANDED_OVER, then=models.Value(None, models.DateTimeField()))
         return self._bump(
-            creator_id, seq=F("seq") + 1, version=F("version") + 1, wake_at=Least(Coalesce(F("wake_at"), at), at)
+            creator_id,
+            seq=F("seq") + 1,
+            version=F("version") + 1,
+            wake_at=Least(Coalesce(F("wake_at"), at), at),
+            hold_until=models.Case(in_flight, default=F("hold_until")),
         )
 
     def hold(self, creator_id: int, *, until: datetime, cause: HoldCause) -> None:
@@ -77,6 +93,9 @@ class Line(models.Model):
     hold_until = models.DateTimeField(null=True, blank=True)
     hold_cause = models.CharField(max_length=16, choices=HoldCause, default=HoldCause.NONE, blank=True)
     served_at = models.DateTimeField(null=True, blank=True)
+    errand_until = models.DateTimeField(
+        null=True, blank=True, help_text="Until then a worker uploads media or reads a chat for this creator."
+    )
     bucket_full_at = models.DateTimeField(
         null=True,
         blank=True,
@@ -84,6 +103,7 @@ class Line(models.Model):
     )
     paused_at = models.DateTimeField(null=True, blank=True)
     paused_reason = models.CharField(max_length=REASON_MAX, blank=True)
+    paused_cause = models.CharField(max_length=16, choices=PauseCause, blank=True)
     paused_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True)
 
     objects = LineQuerySet.as_manager()
@@ -104,15 +124,32 @@ class Line(models.Model):
     def __str__(self) -> str:
         return f"Line of {self.creator}"
 
-    def pause(self, *, reason: str, now: datetime, by: object | None = None) -> None:
-        """Stop this creator's sending until ``resume``; ``reason`` is for a person to read."""
-        Line.objects.filter(pk=self.pk, paused_at__isnull=True).update(
-            paused_at=now, paused_reason=reason[:REASON_MAX], paused_by=by, seq=F("seq") + 1
-        )
+    def pause(
+        self, *, reason: str, now: datetime, by: object | None = None, cause: PauseCause = PauseCause.PERSON
+    ) -> bool:
+        """Stop this creator's sending until ``resume``; ``reason`` is for a person to read.
 
-    def resume(self, *, now: datetime) -> None:
-        Line.objects.filter(pk=self.pk).update(paused_at=None, paused_reason="", paused_by=None)
-        Line.objects.wake(self.pk, at=now)
+        The first reason stays; only a person's pause replaces one for a lost session, so that the session's return
+        does not end it. False when nothing changed.
+        """
+        free = Q(paused_at__isnull=True)
+        if cause == PauseCause.PERSON:
+            free |= Q(paused_cause=PauseCause.SESSION_LOST)
+        paused = Line.objects.filter(free, pk=self.pk).update(
+            paused_at=now, paused_reason=reason[:REASON_MAX], paused_by=by, paused_cause=cause, seq=F("seq") + 1
+        )
+        return bool(paused)
+
+    def resume(self, *, now: datetime, only: PauseCause | None = None) -> bool:
+        """Send again; ``only`` if it was paused for this cause. False when nothing changed."""
+        paused = Line.objects.filter(pk=self.pk, paused_at__isnull=False)
+        if only is not None:
+            paused = paused.filter(paused_cause=only)
+        with transaction.atomic():
+            resumed = paused.update(paused_at=None, paused_reason="", paused_by=None, paused_cause="")
+            if resumed:
+                Line.objects.wake(self.pk, at=now)
+        return bool(resumed)
 
 
 class Dispatch(models.Model):
@@ -125,6 +162,7 @@ class Dispatch(models.Model):
     # After this long a dispatch that starts asks a person first (design, section 3, Stops).
     SILENCE_HOLDS = timedelta(minutes=15)
 
+    installation = models.UUIDField(default=uuid.uuid4, editable=False)
     heartbeat_at = models.DateTimeField(null=True, blank=True)
     stopped_at = models.DateTimeField(null=True, blank=True)
     stopped_reason = models.CharField(max_length=300, blank=True)

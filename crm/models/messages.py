@@ -1,10 +1,12 @@
 """The life of a message. The row is the queue entry: nothing else remembers that it must go out."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
+import structlog
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import (
@@ -18,6 +20,7 @@ from django.db.models import Count, Exists, OuterRef, Q, Subquery
 from django.utils.translation import gettext as _text
 from django.utils.translation import gettext_lazy as _
 
+from crm.clock import database_now
 from crm.models.creators import Creator
 from crm.models.lines import Line
 
@@ -27,8 +30,15 @@ if TYPE_CHECKING:
     from crm.models.users import User
 
 
+log = structlog.get_logger(__name__)
+
+
 class IllegalMove(Exception):
     """A status was asked to move where the table of moves does not lead."""
+
+
+class StateForbids(Exception):
+    """What a person asked for does not fit the message's state any more. The words are for that person."""
 
 
 class Direction(models.TextChoices):
@@ -55,8 +65,8 @@ MOVES: Mapping[str, frozenset[str]] = {
     Status.QUEUED: frozenset({Status.HANDED_OVER, Status.CANCELLED, Status.FAILED}),
     Status.HANDED_OVER: frozenset({Status.SENDING, Status.QUEUED, Status.CANCELLED, Status.FAILED}),
     Status.SENDING: frozenset({Status.SENT, Status.QUEUED, Status.FAILED, Status.UNKNOWN}),
-    Status.UNKNOWN: frozenset({Status.SENT, Status.NEEDS_PERSON, Status.QUEUED}),
-    Status.NEEDS_PERSON: frozenset({Status.SENT, Status.QUEUED}),
+    Status.UNKNOWN: frozenset({Status.SENT, Status.FAILED, Status.NEEDS_PERSON, Status.QUEUED}),
+    Status.NEEDS_PERSON: frozenset({Status.SENT, Status.FAILED, Status.QUEUED}),
     Status.SENT: frozenset({Status.DELIVERED, Status.READ}),
     Status.DELIVERED: frozenset({Status.READ}),
     Status.FAILED: frozenset({Status.QUEUED}),
@@ -66,6 +76,11 @@ IN_FLIGHT = (Status.HANDED_OVER, Status.SENDING)
 UNSETTLED = (Status.QUEUED, *IN_FLIGHT, Status.UNKNOWN)
 ON_THE_PLATFORM = (Status.SENT, Status.DELIVERED, Status.READ)
 FOR_A_PERSON = (Status.FAILED, Status.UNKNOWN, Status.NEEDS_PERSON)
+CANCELLABLE = (Status.QUEUED, Status.HANDED_OVER)
+#: Nobody knows whether the platform has it.
+OUTCOME_OPEN = (Status.UNKNOWN, Status.NEEDS_PERSON)
+#: What holds the rest of its conversation: leaving it wakes the line.
+_HOLDING = (*IN_FLIGHT, Status.UNKNOWN)
 
 TEXT_MAX = 5000
 CAUSE_MAX = 300
@@ -85,6 +100,14 @@ class MessageQuerySet(models.QuerySet["Message"]):
 
     def in_flight(self) -> Self:
         return self.filter(status__in=IN_FLIGHT)
+
+    def for_a_person(self) -> Self:
+        """What does not go on by itself: failed, or nobody knows whether it was sent."""
+        return self.filter(status__in=FOR_A_PERSON)
+
+    def direct(self) -> Self:
+        """What was written to this one fan; the rest belongs to a campaign."""
+        return self.filter(campaign__isnull=True)
 
     def in_line_order(self) -> Self:
         return self.order_by("-priority", "send_at", "id")
@@ -184,6 +207,9 @@ class Message(models.Model):
     deleted_at = models.DateTimeField(null=True, blank=True, help_text="When it disappeared from the platform.")
     reconcile_at = models.DateTimeField(null=True, blank=True, help_text="When the chat is read for this outcome next.")
     reconciliations = models.PositiveSmallIntegerField(default=0)
+    absent_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the chat was first read to its end, late enough, without finding it."
+    )
 
     objects = MessageQuerySet.as_manager()
 
@@ -278,7 +304,7 @@ class Message(models.Model):
             raise IllegalMove(f"{self.status} → {to}")
         changes |= {"status": to}
         with transaction.atomic():
-            if to == Status.QUEUED or (self.status in IN_FLIGHT and to not in IN_FLIGHT):
+            if to == Status.QUEUED or (self.status in _HOLDING and to not in _HOLDING):
                 # It waits again, or it no longer holds back the rest of its conversation.
                 changes["seq"] = Line.objects.wake(self.creator_id, at=changes.get("due_at", self.due_at))
             else:
@@ -315,3 +341,83 @@ class Message(models.Model):
     def settle(self, to: str, *, cause_code: str = "", cause: str = "", **changes: Any) -> bool:
         """Write the outcome and give the lease up. ``cause`` is for a person to read."""
         return self.move(to, lease=None, lease_until=None, cause_code=cause_code, cause=cause[:CAUSE_MAX], **changes)
+
+    # --- What a person may do
+
+    def retry(self, *, by: "User | None", not_sent: bool = False) -> None:
+        """Let it go once more, at its old place in the conversation, its media uploaded anew.
+
+        From ``failed``. From ``unknown`` and ``needs_person`` only if ``by`` says that it was ``not_sent``: nobody else
+        can know. ``by`` is None for an operator at the terminal. Raises StateForbids.
+        """
+        with self._locked():
+            if self.status not in FOR_A_PERSON:
+                raise StateForbids(self._words(_text("Only what failed can be sent again.")))
+            if self.status in OUTCOME_OPEN and not not_sent:
+                raise StateForbids(self._words(_text("It may have been sent. Say that it was not, then it goes.")))
+            was, now = self.status, database_now()
+            # The provider's ids may have been used up by the first call; uploading twice reaches no fan.
+            again = self.attachments.update(provider_media_id="", upload_at=now, attempts=0)
+            self.move(
+                Status.QUEUED,
+                due_at=now,
+                priority=self.conversation.keep_order(self),
+                waits_for_media=bool(again),
+                attempts=0,
+                hand_overs=0,
+                cause_code="",
+                cause="",
+                reconcile_at=None,
+                reconciliations=0,
+                absent_at=None,
+            )
+        self._done("sent again by a person", by, was=was)
+
+    def cancel(self, *, by: "User | None") -> None:
+        """Take it back before its call begins. Raises StateForbids."""
+        with self._locked():
+            if self.status not in CANCELLABLE:
+                raise StateForbids(self._words(_text("Only what still waits can be cancelled.")))
+            was = self.status
+            self.settle(Status.CANCELLED, cause_code="cancelled", cause="Cancelled before it was sent.")
+        self._done("cancelled by a person", by, was=was)
+
+    def it_was_sent(self, *, by: "User | None") -> None:
+        """A person has seen it on the platform. Raises StateForbids."""
+        with self._locked():
+            if self.status not in OUTCOME_OPEN:
+                raise StateForbids(self._words(_text("Its outcome is not open.")))
+            was = self.status
+            self.settle(
+                Status.SENT,
+                cause_code="seen_by_person",
+                cause="A person saw it on the platform.",
+                sent_at=self.sending_at or database_now(),
+                reconcile_at=None,
+            )
+        self._done("a person says that it was sent", by, was=was)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Read it again and keep everybody else from it, so that a person's word is about what is true now."""
+        with transaction.atomic():
+            seq = Line.objects.stamp(self.creator_id)
+            self.refresh_from_db(from_queryset=Message.objects.select_for_update())
+            self.seq = seq
+            yield
+
+    def _words(self, rule: str) -> str:
+        return _text("The message's state is “%(state)s”. %(rule)s") % {
+            "state": self.get_status_display(),
+            "rule": rule,
+        }
+
+    def _done(self, what: str, by: "User | None", *, was: str) -> None:
+        log.info(
+            what,
+            message=str(self.public_id),
+            creator=self.creator_id,
+            user=by.pk if by else None,
+            was=str(was),
+            now=str(self.status),
+        )

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.contrib import admin
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
 from django.db import connection
 from django.db.models import Model
@@ -257,6 +258,39 @@ class TestPause:
 
         assert answer.status_code == 200
         assert Line.objects.get(creator=creator).paused_at is None
+
+
+class TestSettle:
+    @pytest.mark.parametrize(
+        ("action", "status", "now"),
+        [
+            ("send_again", Status.FAILED, Status.QUEUED),
+            ("cancel", Status.QUEUED, Status.CANCELLED),
+            ("it_was_sent", Status.NEEDS_PERSON, Status.SENT),
+            ("it_was_not_sent", Status.NEEDS_PERSON, Status.QUEUED),
+        ],
+    )
+    def test_staff_settle_messages_and_it_stays_in_their_history(
+        self, action: str, status: Status, now: Status, staff: Callable[..., Client]
+    ) -> None:
+        message, other = make_message(status=status), make_message(status=Status.SENDING)
+
+        answer = run(staff("view_message", "change_message"), action, message, other)
+
+        message.refresh_from_db()
+        other.refresh_from_db()
+        assert (message.status, other.status) == (now, Status.SENDING)
+        assert "1 done." in answer.text
+        assert "1 × The message" in answer.text
+        assert LogEntry.objects.get().object_id == str(message.pk)
+
+    def test_whoever_may_only_look_settles_nothing(self, staff: Callable[..., Client]) -> None:
+        message = make_message(status=Status.FAILED)
+
+        run(staff("view_message"), "send_again", message)
+
+        message.refresh_from_db()
+        assert message.status == Status.FAILED
 
 
 class TestStop:

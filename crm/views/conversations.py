@@ -1,7 +1,8 @@
 """The inbox: the list, one conversation, and the parts of both that refresh themselves."""
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
@@ -20,7 +21,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from crm.clock import database_now
 from crm.forms import ReplyForm
-from crm.models import Conversation, Creator, Dispatch, Line
+from crm.models import Conversation, Creator, Dispatch, Line, Message, StateForbids, User
 from crm.views.access import SignedInRequest, signed_in
 from crm.views.notices import Notice, notices_for
 from crm.views.thread import held_stamp, thread_of
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     class Permission(TypedDict):
         may_send: bool
+        may_decide: bool
 
     Found = WithAnnotations[Conversation, Permission]
 
@@ -39,6 +41,15 @@ TEMPLATE = "crm/conversations/detail.html"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Context = dict[str, Any]
+
+#: What a person may do about one message. Decisions are about an outcome that nobody else can know.
+ACTS: Mapping[str, Callable[[Message, User], None]] = {
+    "cancel": lambda message, user: message.cancel(by=user),
+    "retry": lambda message, user: message.retry(by=user),
+    "not_sent": lambda message, user: message.retry(by=user, not_sent=True),
+    "sent": lambda message, user: message.it_was_sent(by=user),
+}
+DECISIONS = ("not_sent", "sent")
 
 
 @require_safe
@@ -102,6 +113,27 @@ def mark_read(request: SignedInRequest, public_id: UUID) -> HttpResponse:
     return _see_other(_address(request, chosen))
 
 
+@require_POST
+@signed_in
+def settle(request: SignedInRequest, public_id: UUID, message_id: UUID) -> HttpResponse:
+    """A button below a message: cancel it, send it again, or say what became of it. The thread shows what is true now,
+    also when somebody was faster."""
+    chosen = _find(request, public_id)
+    message = get_object_or_404(chosen.messages, public_id=message_id)
+    act = request.POST.get("act", "")
+    allowed = chosen.may_decide if act in DECISIONS else chosen.may_send
+    if not allowed:
+        raise PermissionDenied
+    if act not in ACTS:
+        return HttpResponse(status=HTTPStatus.BAD_REQUEST)
+    with suppress(StateForbids):
+        ACTS[act](message, request.user)
+    if request.htmx:
+        with timezone.override(_zone(chosen.creator)):
+            return _thread_alone(request, _find(request, public_id), Dispatch.current())
+    return _see_other(f"{_address(request, chosen)}#m-{message.public_id}")
+
+
 def _reply(request: SignedInRequest, chosen: "Found") -> HttpResponse:
     if not chosen.may_send:
         raise PermissionDenied
@@ -134,9 +166,12 @@ def _page(
 
 def _find(request: SignedInRequest, public_id: UUID) -> "Found":
     """With its creator's line as it was before all else is read: what changes later, the next poll sees."""
-    writers = Creator.objects.sendable_by(request.user).filter(pk=OuterRef("creator_id"))
+    writers, managers = (
+        creators.filter(pk=OuterRef("creator_id"))
+        for creators in (Creator.objects.sendable_by(request.user), Creator.objects.managed_by(request.user))
+    )
     mine = Conversation.objects.for_user(request.user).select_related("fan", "creator__line")
-    return get_object_or_404(mine.annotate(may_send=Exists(writers)), public_id=public_id)
+    return get_object_or_404(mine.annotate(may_send=Exists(writers), may_decide=Exists(managers)), public_id=public_id)
 
 
 @dataclass(frozen=True)
@@ -184,14 +219,16 @@ def _thread(request: SignedInRequest, chosen: "Found", dispatch: Dispatch) -> Co
     # A reply posts the start along, so that the answer covers what the page shows.
     start = _uuid(request.POST.get("from") or request.GET.get("from"))
     thread = thread_of(chosen, dispatch, start=start, older=_uuid(request.GET.get("older")))
-    known = {"after": after, "held": held} | ({"from": str(thread.start.public_id)} if thread.start else {})
+    stretch = {"from": str(thread.start.public_id)} if thread.start else {}
     return {
         "conversation": chosen,
         "address": _address(request, chosen),
         "thread": thread,
         "seq": after,
-        "thread_address": reverse("messages", args=[chosen.public_id]) + _query(_carried(request) | known),
+        "thread_address": reverse("messages", args=[chosen.public_id])
+        + _query(_carried(request) | {"after": after, "held": held} | stretch),
         "older_address": reverse("messages", args=[chosen.public_id]),
+        "acts_query": _query(_carried(request) | stretch),
     }
 
 

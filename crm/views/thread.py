@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _lazy
 
 from crm.forecast import Forecast, forecasts
 from crm.models import Conversation, Dispatch, Line, Message
+from crm.models.messages import CANCELLABLE, OUTCOME_OPEN
 
 PAGE = 50
 # One answer never holds more bubbles than this, however far back somebody has scrolled.
@@ -91,6 +92,19 @@ class Bubble:
         if self.is_scheduled or self.forecast is None or self.forecast.reason in ("next", "now"):
             return None
         return self.forecast.at
+
+    @property
+    def may_be_cancelled(self) -> bool:
+        return self.message.status in CANCELLABLE
+
+    @property
+    def may_be_retried(self) -> bool:
+        return self.message.status == Status.FAILED
+
+    @property
+    def is_open(self) -> bool:
+        """Nobody knows whether it was sent; a person may decide."""
+        return self.message.status in OUTCOME_OPEN
 
     @property
     def why(self) -> str:

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from crm.forecast import forecast
+from crm.forecast import Forecast, forecast
 from crm.models import Attachment, Conversation, Creator, Fan, Message, User
 
 #: ``messages/send`` goes after what people write in the inbox and before campaigns (design, section 3, Order).
@@ -80,25 +80,27 @@ class MessageDetail(APIView):
         message = get_object_or_404(
             Message.objects.for_user(request.user).select_related("conversation__fan"), public_id=message_id
         )
-        expected = forecast(message)
-        return Response(
-            {
-                "messageId": message.public_id,
-                "conversationId": message.conversation.public_id,
-                "recipientId": message.conversation.fan.platform_id,
-                "status": message.status,
-                "causeCode": message.cause_code,
-                "cause": message.cause,
-                "queuedAt": _iso(message.created_at),
-                "scheduledAt": _iso(message.send_at),
-                "estimatedSendTime": _iso(expected.at) if expected and expected.at else None,
-                "waiting": {"code": expected.reason, "words": expected.words} if expected else None,
-                "sentAt": _iso(message.sent_at) if message.sent_at else None,
-                "platformId": message.platform_id,
-                "handOvers": message.hand_overs,
-                "attempts": message.attempts,
-            }
-        )
+        return Response(as_json(message, forecast(message)))
+
+
+def as_json(message: Message, expected: Forecast | None) -> dict[str, Any]:
+    """A message's state as clients see it; ``expected`` is its forecast."""
+    return {
+        "messageId": message.public_id,
+        "conversationId": message.conversation.public_id,
+        "recipientId": message.conversation.fan.platform_id,
+        "status": message.status,
+        "causeCode": message.cause_code,
+        "cause": message.cause,
+        "queuedAt": _iso(message.created_at),
+        "scheduledAt": _iso(message.send_at),
+        "estimatedSendTime": _iso(expected.at) if expected and expected.at else None,
+        "waiting": {"code": expected.reason, "words": expected.words} if expected else None,
+        "sentAt": _iso(message.sent_at) if message.sent_at else None,
+        "platformId": message.platform_id,
+        "handOvers": message.hand_overs,
+        "attempts": message.attempts,
+    }
 
 
 def _recipient(request: Request, recipient: str, creator_id: uuid.UUID | None) -> Fan:

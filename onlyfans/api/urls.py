@@ -2,7 +2,7 @@
 
 from django.urls import re_path
 
-from onlyfans.api import messages, status
+from onlyfans.api import messages, outcomes, status
 from onlyfans.webhooks import receive_webhook
 
 UUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
@@ -10,6 +10,11 @@ UUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 urlpatterns = [
     re_path(r"^onlyfans/messages/send/?$", messages.SendMessage.as_view(), name="api-send"),
     re_path(r"^onlyfans/messages/status/?$", status.QueueStatus.as_view(), name="api-queue-status"),
+    re_path(r"^onlyfans/messages/failed/?$", outcomes.FailedMessages.as_view(), name="api-failed"),
     re_path(rf"^onlyfans/messages/(?P<message_id>{UUID})/?$", messages.MessageDetail.as_view(), name="api-message"),
+    re_path(rf"^onlyfans/messages/(?P<message_id>{UUID})/retry/?$", outcomes.RetryMessage.as_view(), name="api-retry"),
+    re_path(
+        rf"^onlyfans/messages/(?P<message_id>{UUID})/cancel/?$", outcomes.CancelMessage.as_view(), name="api-cancel"
+    ),
     re_path(rf"^onlyfans/webhooks/(?P<connection_id>{UUID})/?$", receive_webhook, name="api-webhook"),
 ]

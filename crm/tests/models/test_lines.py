@@ -3,7 +3,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from crm.clock import database_now
-from crm.models import Creator, Dispatch, HoldCause, Line
+from crm.models import Creator, Dispatch, HoldCause, Line, PauseCause
 from crm.tests.factories import make_creator
 
 pytestmark = pytest.mark.django_db
@@ -66,6 +66,24 @@ class TestPause:
         line.resume(now=now)
         line.refresh_from_db()
         assert (line.paused_at, line.paused_reason, line.wake_at) == (None, "", now)
+
+    def test_a_person_replaces_the_pause_for_a_lost_session_and_only_a_person_ends_it(self) -> None:
+        line, now = make_line(), database_now()
+
+        assert line.pause(reason="session lost", now=now, cause=PauseCause.SESSION_LOST)
+        assert line.pause(reason="holiday", now=now)
+        assert not line.pause(reason="lost again", now=now, cause=PauseCause.SESSION_LOST)
+
+        assert not line.resume(now=now, only=PauseCause.SESSION_LOST)
+        line.refresh_from_db()
+        assert line.paused_reason == "holiday"
+        assert line.resume(now=now)
+
+    def test_the_returned_session_ends_its_own_pause(self) -> None:
+        line, now = make_line(), database_now()
+        line.pause(reason="session lost", now=now, cause=PauseCause.SESSION_LOST)
+
+        assert line.resume(now=now, only=PauseCause.SESSION_LOST)
 
 
 def test_a_hold_says_why() -> None:

@@ -5,9 +5,9 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 
 from crm.clock import database_now
-from crm.models import MOVES, IllegalMove, Line, Message
+from crm.models import MOVES, Attachment, HoldCause, IllegalMove, Line, Message, StateForbids
 from crm.models.messages import Status
-from crm.tests.factories import make_conversation, make_creator, make_message
+from crm.tests.factories import make_conversation, make_creator, make_message, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -149,6 +149,131 @@ class TestFront:
         mine, _other = make_message(), make_message()
 
         assert front_of(mine) == [mine]
+
+
+class TestRetry:
+    def test_starts_anew_at_its_old_place_and_wakes_the_line(self) -> None:
+        hour_ago = database_now() - timedelta(hours=1)
+        message = make_message(
+            status=Status.FAILED, send_at=hour_ago, attempts=5, hand_overs=3, cause_code="poison", cause="It is poison."
+        )
+        Line.objects.update(wake_at=None)
+
+        message.retry(by=make_user())
+
+        stored = Message.objects.get(pk=message.pk)
+        assert (stored.status, stored.send_at, stored.cause_code, stored.cause) == (Status.QUEUED, hour_ago, "", "")
+        assert (stored.attempts, stored.hand_overs) == (0, 0)
+        assert Line.objects.get(creator_id=message.creator_id).wake_at == stored.due_at
+
+    def test_goes_before_what_was_written_to_the_fan_later(self) -> None:
+        conversation = make_conversation()
+        hour_ago = database_now() - timedelta(hours=1)
+        failed = make_message(conversation, status=Status.FAILED, priority=5, send_at=hour_ago)
+        later = conversation.queue(text="later", author=None, priority=10)
+
+        failed.retry(by=None)
+
+        assert front_of(failed) == [failed, later]
+
+    def test_uploads_its_media_anew(self) -> None:
+        message = make_message(status=Status.FAILED)
+        Attachment.objects.create(
+            message=message, position=0, url="https://a.example/1.jpg", provider_media_id="used", attempts=5
+        )
+
+        message.retry(by=None)
+
+        attachment = Attachment.objects.get()
+        assert (attachment.provider_media_id, attachment.attempts) == ("", 0)
+        assert message.waits_for_media
+        assert list(Attachment.objects.to_upload(database_now())) == [attachment]
+
+    @pytest.mark.parametrize("status", [Status.UNKNOWN, Status.NEEDS_PERSON])
+    def test_an_open_outcome_goes_again_only_when_a_person_says_that_it_was_not_sent(self, status: Status) -> None:
+        message = make_message(status=status, absent_at=database_now(), reconciliations=9)
+
+        with pytest.raises(StateForbids, match="may have been sent"):
+            message.retry(by=make_user())
+        message.retry(by=make_user(), not_sent=True)
+
+        assert (message.status, message.absent_at, message.reconciliations) == (Status.QUEUED, None, 0)
+
+    def test_of_two_people_the_second_is_told_what_it_is_now(self) -> None:
+        message = make_message(status=Status.FAILED)
+        second = Message.objects.get()
+        message.retry(by=None)
+
+        with pytest.raises(StateForbids, match="Waiting"):
+            second.retry(by=None)
+
+    def test_says_in_the_log_who_asked_for_it(self, caplog: pytest.LogCaptureFixture) -> None:
+        user, message = make_user(), make_message(status=Status.FAILED, text="a secret")
+
+        with caplog.at_level("INFO"):
+            message.retry(by=user)
+
+        assert f"'user': {user.pk}" in caplog.text
+        assert str(message.public_id) in caplog.text
+        assert "a secret" not in caplog.text
+
+
+class TestCancel:
+    @pytest.mark.parametrize("status", [Status.QUEUED, Status.HANDED_OVER])
+    def test_takes_back_what_has_not_begun_whoever_leased_it_meanwhile(self, status: Status) -> None:
+        message = make_message(status=status)
+        stale = Message.objects.get()
+        Message.objects.update(lease=None)
+
+        stale.cancel(by=None)
+
+        message.refresh_from_db()
+        assert (message.status, message.cause_code) == (Status.CANCELLED, "cancelled")
+
+    def test_lets_the_line_look_again_at_once(self) -> None:
+        message = make_message(status=Status.HANDED_OVER)
+        later = database_now() + timedelta(seconds=30)
+        Line.objects.hold(message.creator_id, until=later, cause=HoldCause.HANDED_OVER)
+
+        message.cancel(by=None)
+
+        assert Line.objects.get(creator_id=message.creator_id).hold_until is None
+
+    def test_never_shortens_a_hold_of_the_platform(self) -> None:
+        message = make_message(status=Status.HANDED_OVER)
+        later = database_now() + timedelta(seconds=30)
+        Line.objects.hold(message.creator_id, until=later, cause=HoldCause.THROTTLED)
+
+        message.cancel(by=None)
+
+        assert Line.objects.get(creator_id=message.creator_id).hold_until == later
+
+    @pytest.mark.parametrize("status", [Status.SENDING, Status.SENT, Status.FAILED, Status.UNKNOWN])
+    def test_is_too_late_once_the_call_began(self, status: Status) -> None:
+        message = make_message(status=status)
+
+        with pytest.raises(StateForbids, match="cancelled"):
+            message.cancel(by=None)
+
+        assert Message.objects.get().status == status
+
+
+class TestItWasSent:
+    @pytest.mark.parametrize("status", [Status.UNKNOWN, Status.NEEDS_PERSON])
+    def test_settles_an_open_outcome_with_the_time_of_its_call(self, status: Status) -> None:
+        began = database_now() - timedelta(minutes=5)
+        message = make_message(status=status, sending_at=began)
+
+        message.it_was_sent(by=make_user())
+
+        assert (message.status, message.sent_at, message.cause_code) == (Status.SENT, began, "seen_by_person")
+
+    @pytest.mark.parametrize("status", [Status.QUEUED, Status.SENDING, Status.FAILED, Status.SENT])
+    def test_decides_nothing_that_is_not_open(self, status: Status) -> None:
+        message = make_message(status=status)
+
+        with pytest.raises(StateForbids):
+            message.it_was_sent(by=make_user())
 
 
 class TestConstraints:

@@ -547,6 +547,85 @@ def test_signing_out_is_a_post(signed_in: Client) -> None:
     assert signed_in.get(reverse("inbox")).status_code == 302
 
 
+# --- What a person may do about a message
+
+
+def press(client: Client, message: Message, act: str, *, htmx: bool = False) -> Any:
+    place = reverse("settle_message", args=[message.conversation.public_id, message.public_id])
+    return client.post(place, {"act": act}, headers=HTMX if htmx else {})
+
+
+@pytest.mark.parametrize(
+    ("status", "act", "now"),
+    [
+        (Status.QUEUED, "cancel", Status.CANCELLED),
+        (Status.FAILED, "retry", Status.QUEUED),
+        (Status.UNKNOWN, "sent", Status.SENT),
+        (Status.NEEDS_PERSON, "sent", Status.SENT),
+        (Status.NEEDS_PERSON, "not_sent", Status.QUEUED),
+    ],
+)
+def test_every_button_does_what_it_says(
+    signed_in: Client, conversation: Conversation, status: Status, act: str, now: Status
+) -> None:
+    message = make_message(conversation, status=status)
+    assert f'value="{act}"' in text(signed_in.get(address(conversation)))
+
+    response = press(signed_in, message, act)
+
+    assert (response.status_code, response["Location"]) == (303, f"{address(conversation)}#m-{message.public_id}")
+    message.refresh_from_db()
+    assert message.status == now
+
+
+def test_a_button_answers_with_the_thread_also_when_somebody_was_faster(
+    signed_in: Client, conversation: Conversation
+) -> None:
+    message = make_message(conversation, status=Status.SENT)
+
+    response = press(signed_in, message, "cancel", htmx=True)
+
+    assert response.status_code == 200
+    assert 'id="thread"' in text(response)
+    assert 'value="cancel"' not in text(response)
+
+
+@pytest.mark.parametrize(
+    ("role", "status", "act"),
+    [
+        ("viewer", Status.QUEUED, "cancel"),
+        ("viewer", Status.FAILED, "retry"),
+        ("chatter", Status.UNKNOWN, "not_sent"),
+        ("chatter", Status.NEEDS_PERSON, "sent"),
+    ],
+)
+def test_who_may_not_decide_has_no_button_and_is_refused(
+    client: Client, conversation: Conversation, role: str, status: Status, act: str
+) -> None:
+    message, user = make_message(conversation, status=status), make_user()
+    make_membership(user, conversation.creator, role=Membership.Role(role))
+    client.force_login(user)
+
+    assert 'name="act"' not in text(client.get(address(conversation)))
+    assert press(client, message, act).status_code == 403
+    message.refresh_from_db()
+    assert message.status == status
+
+
+def test_nobody_settles_a_foreign_message_nor_one_of_another_conversation(
+    signed_in: Client, conversation: Conversation
+) -> None:
+    foreign = make_message(status=Status.FAILED)
+    place = reverse("settle_message", args=[conversation.public_id, foreign.public_id])
+
+    assert press(signed_in, foreign, "retry").status_code == 404
+    assert signed_in.post(place, {"act": "retry"}).status_code == 404
+
+
+def test_a_button_that_does_not_exist_is_a_mistake(signed_in: Client, conversation: Conversation) -> None:
+    assert press(signed_in, make_message(conversation), "explode").status_code == 400
+
+
 # --- Reading pages
 
 
