@@ -1,0 +1,240 @@
+"""Who may do what: every route of the product by every kind of person. A route or method without a row fails.
+
+A row says how each person is answered. `<name>` stands for the id of a row that the creator of this world has; see
+`world` below. A request's body stands below its row: JSON for the API, a form for pages. `*` is every method.
+
+    anonymous  nobody has signed in          manager, owner  may change campaigns, imports and settings
+    other      owner of another creator      staff           opens the admin, member of no creator
+    viewer     looks on                      chatter         writes to fans
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.db import transaction
+from django.http import HttpResponse
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, resolve
+from pytest_django import DjangoDbBlocker
+
+from crm.models import Membership, User
+from crm.models.messages import Status
+from crm.tests.factories import PASSWORD, make_conversation, make_creator, make_fan, make_message, make_user
+from onlyfans.models import Connection
+
+TABLE = """
+                                                                anonymous other viewer chatter manager owner staff
+*      /                                                        302       302   302    302     302     302   302
+*      /login                                                   200       302   302    302     302     302   302
+POST   /logout                                                  302       302   302    302     302     302   302
+GET    /admin/                                                  302       302   302    302     302     302   200
+
+GET    /messages/onlyfans                                       302       200   200    200     200     200   200
+GET    /messages/onlyfans/conversations                         302       200   200    200     200     200   200
+GET    /messages/onlyfans/<conversation>                        302       404   200    200     200     200   404
+POST   /messages/onlyfans/<conversation>                        302       404   403    303     303     303   404
+       {"text": "Hello!"}
+GET    /messages/onlyfans/<conversation>/messages               302       404   200    200     200     200   404
+POST   /messages/onlyfans/<conversation>/read                   302       404   403    303     303     303   404
+
+POST   /api/auth/token                                          200       200   200    200     200     200   200
+       {"username": "owner", "password": "<password>"}
+POST   /api/auth/refresh                                        401       401   401    401     401     401   401
+       {"refresh": "made up"}
+POST   /api/auth/logout                                         401       401   401    401     401     401   401
+       {"refresh": "made up"}
+
+GET    /api/crm/conversations                                   401       200   200    200     200     200   200
+GET    /api/crm/conversations/<conversation>/messages           401       404   200    200     200     200   404
+POST   /api/crm/conversations/<conversation>/messages           401       404   403    202     202     202   404
+       {"text": "Hello!"}
+POST   /api/crm/conversations/<conversation>/read               401       404   403    204     204     204   404
+
+POST   /api/onlyfans/messages/send                              401       404   403    202     202     202   404
+       {"recipientId": "<fan>", "content": "Hello!"}
+GET    /api/onlyfans/messages/status                            401       200   200    200     200     200   200
+GET    /api/onlyfans/messages/<message>                         401       404   200    200     200     200   404
+POST   /api/onlyfans/webhooks/<connection>                      401       401   401    401     401     401   401
+       {}
+*      /api/nowhere                                             404       404   404    404     404     404   404
+"""
+
+pytestmark = pytest.mark.django_db
+
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+#: Where a form that was sent in a wrong way is asked again, anybody's or nobody's id makes no difference.
+NOT_ABOUT_A_ROW = ("webhooks",)
+
+
+def _filled(text: str, world: Any) -> str:
+    return re.sub("<([a-z_]+)>", lambda match: str(world[match[1]]), text)
+
+
+def _bare(route: str) -> str:
+    """A route without what only says that a slash may follow."""
+    return route.replace("^", "").removesuffix("$").removesuffix("/?").rstrip("/") or "/"
+
+
+@dataclass(frozen=True)
+class Row:
+    method: str
+    address: str
+    expected: dict[str, int]
+    body: str
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.address}"
+
+    @property
+    def names_an_id(self) -> bool:
+        return "<" in self.address and not any(word in self.address for word in NOT_ABOUT_A_ROW)
+
+    @property
+    def route(self) -> str:
+        """The resolver's own name of the address, the same with and without a slash at its end."""
+        return _bare(resolve(_filled(self.address, _NoWorld())).route)
+
+    def ask(self, client: Client, world: Any, method: str = "") -> HttpResponse:
+        """Ask as the row says; ids are those of ``world``."""
+        body: Any = json.loads(_filled(self.body, world)) if self.body else {}
+        method, address = method or self.method.replace("*", "GET"), _filled(self.address, world)
+        if address.startswith("/api/") and method != "GET":
+            body = {"data": json.dumps(body), "content_type": "application/json"}
+        elif method == "POST":
+            body = {"data": body}
+        else:
+            body = {}
+        answer: HttpResponse = getattr(client, method.lower())(address, **body)
+        return answer
+
+
+class _NoWorld(dict[str, object]):
+    def __missing__(self, name: str) -> UUID:
+        return UUID(int=0)
+
+
+def rows() -> Iterator[Row]:
+    """The table, read."""
+    heading, *lines = [line for line in TABLE.splitlines() if line.strip()]
+    people = heading.split()
+    for line, following in zip(lines, [*lines[1:], ""], strict=True):
+        if line.startswith(" "):
+            continue
+        method, address, *codes = line.split()
+        body = following.strip() if following.startswith(" ") else ""
+        yield Row(method, address, dict(zip(people, map(int, codes), strict=True)), body)
+
+
+ROWS = list(rows())
+
+
+def routes(resolver: URLResolver | None = None, before: str = "") -> Iterator[str]:
+    """Every route that the product has, but for those within the admin, which has permissions of its own."""
+    for pattern in (resolver or get_resolver()).url_patterns:
+        route = before + str(pattern.pattern)
+        if isinstance(pattern, URLPattern) or pattern.app_name == "admin":
+            yield _bare(route)
+        else:
+            yield from routes(pattern, route)
+
+
+@pytest.fixture(scope="module")
+def world(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[dict[str, object]]:
+    """One creator with one of everything, and everybody who may come along. Whoever asks takes back what it did."""
+    with django_db_blocker.unblock(), transaction.atomic():
+        yield make_world()
+        transaction.set_rollback(True)
+
+
+@contextmanager
+def signed_in(person: str) -> Iterator[Client]:
+    """What happens within has not happened afterwards."""
+    client = _browser()
+    client.cookies.clear()
+    with transaction.atomic():
+        if person != "anonymous":
+            client.force_login(User.objects.get(username=person))
+        yield client
+        transaction.set_rollback(True)
+
+
+@cache
+def _browser() -> Client:
+    """The same one for all: each would load every middleware again."""
+    return Client(raise_request_exception=False)
+
+
+def make_world() -> dict[str, object]:
+    creator = make_creator()
+    for role in Membership.Role.values:
+        Membership.objects.create(user=make_user(role), creator=creator, role=role)
+    make_creator(make_user("other"))
+    make_user("staff", is_staff=True).user_permissions.set(Permission.objects.all())
+    fan = make_fan(creator)
+    conversation = make_conversation(fan=fan)
+    return {
+        "password": PASSWORD,
+        "fan": fan.public_id,
+        "conversation": conversation.public_id,
+        "message": make_message(conversation, status=Status.FAILED).public_id,
+        "connection": Connection.objects.create(creator=creator, account_id="acct").public_id,
+    }
+
+
+@pytest.mark.parametrize("row", ROWS, ids=str)
+def test_everybody_is_answered_as_the_table_says(row: Row, world: dict[str, object]) -> None:
+    answered = {}
+    for person in row.expected:
+        with signed_in(person) as client:
+            answer = row.ask(client, world)
+        answered[person] = answer.status_code
+        if row.address.startswith("/api/") and answer.status_code >= 400:
+            assert answer.headers["Content-Type"] == "application/problem+json"
+            assert json.loads(answer.content)["detail"]
+
+    assert answered == row.expected
+
+
+def test_every_route_has_a_row() -> None:
+    assert set(routes()) - {row.route for row in ROWS} == set()
+
+
+@pytest.mark.parametrize("route", sorted({row.route for row in ROWS}))
+def test_every_method_without_a_row_is_refused(route: str, world: dict[str, object]) -> None:
+    listed = [row for row in ROWS if row.route == route]
+    methods = {row.method for row in listed}
+    if "*" in methods or route == "admin":
+        return
+
+    for method in set(METHODS) - methods:
+        with signed_in("owner") as client:
+            answer = listed[0].ask(client, world, method)
+
+        assert answer.status_code == 405, f"{method} {listed[0].address} needs a row"
+        assert set(answer.headers["Allow"].split(", ")) >= methods
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if row.names_an_id], ids=str)
+def test_what_is_foreign_and_what_does_not_exist_are_answered_alike(row: Row, world: dict[str, object]) -> None:
+    nothing = {name: uuid4() for name in world}
+
+    with signed_in("other") as client:
+        foreign, missing = row.ask(client, world), row.ask(client, nothing)
+
+    assert missing.status_code == foreign.status_code == 404
+    assert _without_ids(foreign, world.values()) == _without_ids(missing, nothing.values())
+
+
+def _without_ids(answer: HttpResponse, ids: Any) -> str:
+    text = answer.content.decode()
+    for name in map(str, ids):
+        text = text.replace(name, "")
+    return text
