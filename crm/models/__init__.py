@@ -11,7 +11,7 @@ from crm.models.notes import Note
 from crm.models.segments import Segment
 from crm.models.snippets import Snippet
 from crm.models.tags import FanTag, Tag
-from crm.models.transactions import SubscriptionEvent, Transaction
+from crm.models.transactions import Payment, SubscriptionEvent, Transaction
 from crm.models.users import User
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "Message",
     "Note",
     "PauseCause",
+    "Payment",
     "Platform",
     "Recipient",
     "Segment",

@@ -1,10 +1,12 @@
 """The people who follow a creator."""
 
 import uuid
-from typing import TYPE_CHECKING, Self
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Self
 
 from django.db import models
-from django.db.models.functions import Lower
+from django.db.models import Q
+from django.db.models.functions import Coalesce, Least, Lower
 from django.utils.translation import gettext_lazy as _
 
 from crm.models.creators import Creator, Platform
@@ -27,6 +29,33 @@ class Subscription(models.TextChoices):
 class FanQuerySet(models.QuerySet["Fan"]):
     def for_user(self, user: "User | AnonymousUser") -> Self:
         return self.filter(creator__memberships__user_id=user.pk)
+
+    def of_handle(self, handle: str) -> Self:
+        """Those of this handle, in any case, of whom no platform id is known yet."""
+        return self.alias(lower_handle=Lower("handle")).filter(lower_handle=Lower(models.Value(handle)), platform_id="")
+
+    def learn_subscription(
+        self,
+        subscription: str,
+        *,
+        as_of: datetime,
+        price_cents: int | None = None,
+        ends_at: datetime | None = None,
+    ) -> int:
+        """Write how their subscriptions stood at ``as_of``, unless something newer is known; the answer is how many.
+
+        A price or an end of None is not known and leaves what was.
+        """
+        changes: dict[str, Any] = {"subscription": subscription, "subscription_as_of": as_of}
+        if price_cents is not None:
+            changes["subscription_price_cents"] = price_cents
+        if ends_at is not None:
+            changes["subscription_ends_at"] = ends_at
+        return self.filter(Q(subscription_as_of__isnull=True) | Q(subscription_as_of__lte=as_of)).update(**changes)
+
+    def joined(self, at: datetime) -> int:
+        """They follow since ``at`` at the latest."""
+        return self.update(joined_at=Least(Coalesce("joined_at", at), at))
 
 
 class Fan(models.Model):
@@ -55,6 +84,9 @@ class Fan(models.Model):
     subscription = models.CharField(max_length=8, choices=Subscription, default=Subscription.UNKNOWN, blank=True)
     subscription_price_cents = models.PositiveIntegerField(null=True, blank=True)
     subscription_ends_at = models.DateTimeField(null=True, blank=True)
+    subscription_as_of = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="As of when that is known: older news changes nothing."
+    )
     joined_at = models.DateTimeField(null=True, blank=True)
     last_seen_at = models.DateTimeField(null=True, blank=True)
     last_purchase_at = models.DateTimeField(null=True, blank=True)
