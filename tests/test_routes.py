@@ -44,6 +44,10 @@ POST   /messages/onlyfans/<conversation>                        302       404   
        {"text": "Hello!"}
 GET    /messages/onlyfans/<conversation>/messages               302       404   200    200     200     200   404
 POST   /messages/onlyfans/<conversation>/read                   302       404   403    303     303     303   404
+POST   /messages/onlyfans/<conversation>/messages/<failed>      302       404   403    303     303     303   404
+       {"act": "retry"}
+POST   /messages/onlyfans/<conversation>/messages/<unknown>     302       404   403    403     303     303   404
+       {"act": "sent"}
 
 POST   /api/auth/token                                          200       200   200    200     200     200   200
        {"username": "owner", "password": "<password>"}
@@ -61,7 +65,12 @@ POST   /api/crm/conversations/<conversation>/read               401       404   
 POST   /api/onlyfans/messages/send                              401       404   403    202     202     202   404
        {"recipientId": "<fan>", "content": "Hello!"}
 GET    /api/onlyfans/messages/status                            401       200   200    200     200     200   200
-GET    /api/onlyfans/messages/<message>                         401       404   200    200     200     200   404
+GET    /api/onlyfans/messages/failed                            401       200   200    200     200     200   200
+GET    /api/onlyfans/messages/<failed>                          401       404   200    200     200     200   404
+POST   /api/onlyfans/messages/<failed>/retry                    401       404   403    202     202     202   404
+POST   /api/onlyfans/messages/<unknown>/retry                   401       404   403    403     202     202   404
+       {"confirmNotSent": true}
+POST   /api/onlyfans/messages/<queued>/cancel                   401       404   403    200     200     200   404
 POST   /api/onlyfans/webhooks/<connection>                      401       401   401    401     401     401   401
        {}
 *      /api/nowhere                                             404       404   404    404     404     404   404
@@ -184,7 +193,9 @@ def make_world() -> dict[str, object]:
         "password": PASSWORD,
         "fan": fan.public_id,
         "conversation": conversation.public_id,
-        "message": make_message(conversation, status=Status.FAILED).public_id,
+        "queued": make_message(conversation).public_id,
+        "failed": make_message(conversation, status=Status.FAILED).public_id,
+        "unknown": make_message(conversation, status=Status.UNKNOWN).public_id,
         "connection": Connection.objects.create(creator=creator, account_id="acct").public_id,
     }
 
