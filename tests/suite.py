@@ -3,7 +3,8 @@
 Or on one of them, the rest going to pytest: `python -m tests.suite postgresql -k inbox`.
 
 On SQLite the journeys run at the real pace, so they mostly wait: they do it beside everything else, which gives way to
-them. On PostgreSQL they run ten times faster, at the end, because they look at the clock.
+them. The rest runs on both databases at once. On PostgreSQL the journeys run ten times faster, at the end, because they
+look at the clock.
 """
 
 import os
@@ -13,7 +14,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -80,25 +82,42 @@ def one_leg(name: str, arguments: Sequence[str]) -> list[Result]:
 
 def both(arguments: Sequence[str]) -> list[Result]:
     plain, journeys = [*arguments, "-m", "not journey"], [*arguments, "-m", "journey"]
-    with postgresql() as server, tempfile.TemporaryFile("w+", encoding="utf-8") as heard:
-        beside = Leg("SQLite, journeys", journeys)
-        process = beside.start(heard)
+    with (
+        postgresql() as server,
+        _beside(Leg("SQLite, journeys", journeys)) as paced,
+    ):
+        with _beside(Leg("PostgreSQL", plain, _on(server), gives_way=True)) as other:
+            results = [_run(Leg("SQLite", plain, gives_way=True)), other.result()]
+        results.append(_run(Leg("PostgreSQL, journeys", journeys, _on(server) | TEN_TIMES_FASTER)))
+        return [paced.result(), *results]
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """A leg that runs while others do; what it says is shown when it is asked for its result."""
+
+    leg: Leg
+    process: "subprocess.Popen[str]"
+    heard: IO[str]
+
+    def result(self) -> Result:
+        status = self.process.wait()
+        print(f"\n── {self.leg.name}, meanwhile ──", flush=True)
+        self.heard.seek(0)
+        return Result(self.leg.name, status, _pass_on(self.heard))
+
+
+@contextmanager
+def _beside(leg: Leg) -> Iterator[Beside]:
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as heard:
+        process = leg.start(heard)
         try:
-            results = [
-                _run(Leg("SQLite", plain, gives_way=True)),
-                _run(Leg("PostgreSQL", plain, _on(server), gives_way=True)),
-                _run(Leg("PostgreSQL, journeys", journeys, _on(server) | TEN_TIMES_FASTER)),
-            ]
-            status = process.wait()
+            yield Beside(leg, process, heard)
         finally:
             # As Ctrl-C would: pytest then stops the products that it has started, which a plain kill would leave.
             if process.poll() is None:
                 process.send_signal(signal.SIGINT)
                 process.wait(60)
-        print(f"\n── {beside.name}, meanwhile ──", flush=True)
-        heard.seek(0)
-        results.insert(0, Result(beside.name, status, _pass_on(heard)))
-    return results
 
 
 def _run(leg: Leg) -> Result:
