@@ -18,6 +18,7 @@ from django.db import close_old_connections, connection
 
 from crm.clock import database_now
 from crm.models import Dispatch, Line
+from crm.tidying import forget_expired
 from onlyfans import delivery, events, media, reconciling, tasks
 from onlyfans.gate import bucket
 from onlyfans.queue import Carrier, QueueUnavailable, figures, publish
@@ -90,6 +91,7 @@ class DispatchLoop:
             self._next_sweep = monotonic + settings.SWEEP_SECONDS
             delivery.recall_strays()
             delivery.recompute_lines()
+            forget_expired(database_now())
 
     def _queue_is_down(self, error: QueueUnavailable) -> float:
         self._queue_failures += 1

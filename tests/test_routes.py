@@ -78,6 +78,17 @@ POST   /api/onlyfans/webhooks/<connection>                      401       401   
 
 pytestmark = pytest.mark.django_db
 
+#: A POST that creates honours an Idempotency-Key, or it stands here and says why not.
+WITHOUT_A_KEY = {
+    "POST /api/auth/token": "a kept reply would be a kept password: tokens are stored nowhere",
+    "POST /api/auth/refresh": "a refresh token is good for one use, whoever asks",
+    "POST /api/auth/logout": "ends what there is",
+    "POST /api/crm/conversations/<conversation>/read": "creates nothing",
+    "POST /api/onlyfans/messages/<failed>/retry": "creates nothing: the second finds it waiting and is 409",
+    "POST /api/onlyfans/messages/<unknown>/retry": "creates nothing: the second finds it waiting and is 409",
+    "POST /api/onlyfans/messages/<queued>/cancel": "creates nothing: the second finds it cancelled and is 409",
+    "POST /api/onlyfans/webhooks/<connection>": "the provider's own event id is the key",
+}
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 #: Where a form that was sent in a wrong way is asked again, anybody's or nobody's id makes no difference.
 NOT_ABOUT_A_ROW = ("webhooks",)
@@ -111,7 +122,11 @@ class Row:
         """The resolver's own name of the address, the same with and without a slash at its end."""
         return _bare(resolve(_filled(self.address, _NoWorld())).route)
 
-    def ask(self, client: Client, world: Any, method: str = "") -> HttpResponse:
+    @property
+    def may_create(self) -> bool:
+        return self.method == "POST" and self.address.startswith("/api/")
+
+    def ask(self, client: Client, world: Any, method: str = "", **extra: Any) -> HttpResponse:
         """Ask as the row says; ids are those of ``world``."""
         body: Any = json.loads(_filled(self.body, world)) if self.body else {}
         method, address = method or self.method.replace("*", "GET"), _filled(self.address, world)
@@ -121,7 +136,7 @@ class Row:
             body = {"data": body}
         else:
             body = {}
-        answer: HttpResponse = getattr(client, method.lower())(address, **body)
+        answer: HttpResponse = getattr(client, method.lower())(address, **body, **extra)
         return answer
 
 
@@ -242,6 +257,17 @@ def test_what_is_foreign_and_what_does_not_exist_are_answered_alike(row: Row, wo
 
     assert missing.status_code == foreign.status_code == 404
     assert _without_ids(foreign, world.values()) == _without_ids(missing, nothing.values())
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if row.may_create and str(row) not in WITHOUT_A_KEY], ids=str)
+def test_what_creates_honours_an_idempotency_key(row: Row, world: dict[str, object]) -> None:
+    with signed_in("owner") as client:
+        first, second = (row.ask(client, world, headers={"Idempotency-Key": "once"}) for _copy in range(2))
+        alien = row.ask(client, world, headers={"Idempotency-Key": 256 * "k"})
+
+    assert (first.status_code, first.content) == (second.status_code, second.content)
+    assert second.headers["Idempotency-Replayed"] == "true"
+    assert alien.status_code == 400
 
 
 def _without_ids(answer: HttpResponse, ids: Any) -> str:

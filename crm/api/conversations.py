@@ -9,7 +9,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from crm.api.idempotency import idempotent
 from crm.api.paging import NewestConversationFirst, NewestMessageFirst
+from crm.api.shapes import iso
 from crm.forecast import Forecast, forecasts
 from crm.models import Attachment, Conversation, Creator, Message, User
 from crm.models.conversations import ConversationQuerySet
@@ -59,7 +61,7 @@ class MessageShape(serializers.Serializer[Any]):
 
     def forecast_time(self, message: Message) -> str | None:
         forecast = self._forecast(message)
-        return serializers.DateTimeField().to_representation(forecast.at) if forecast and forecast.at else None
+        return iso(forecast.at) if forecast else None
 
     def forecast_reason(self, message: Message) -> dict[str, str] | None:
         forecast = self._forecast(message)
@@ -118,6 +120,7 @@ class ConversationMessages(APIView):
         page = pages.paginate_queryset(conversation.messages.prefetch_related("attachments"), request, view=self)
         return pages.get_paginated_response(_shown(page or []))
 
+    @idempotent
     def post(self, request: Request, conversation_id: str) -> Response:
         conversation = _find_for_writing(request, conversation_id)
         shape = NewMessageShape(data=request.data)

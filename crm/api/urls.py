@@ -3,17 +3,14 @@
 from django.urls import re_path
 
 from crm.api import conversations
+from crm.api.shapes import UUID
 
-UUID = r"(?P<conversation_id>[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})"
+CONVERSATION = rf"crm/conversations/(?P<conversation_id>{UUID})"
 
 urlpatterns = [
     re_path(r"^crm/conversations/?$", conversations.ConversationList.as_view(), name="api-conversations"),
     re_path(
-        rf"^crm/conversations/{UUID}/messages/?$",
-        conversations.ConversationMessages.as_view(),
-        name="api-conversation-messages",
+        rf"^{CONVERSATION}/messages/?$", conversations.ConversationMessages.as_view(), name="api-conversation-messages"
     ),
-    re_path(
-        rf"^crm/conversations/{UUID}/read/?$", conversations.ConversationRead.as_view(), name="api-conversation-read"
-    ),
+    re_path(rf"^{CONVERSATION}/read/?$", conversations.ConversationRead.as_view(), name="api-conversation-read"),
 ]

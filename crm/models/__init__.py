@@ -8,6 +8,7 @@ from crm.models.fans import Fan, Subscription
 from crm.models.lines import Dispatch, HoldCause, Line, PauseCause
 from crm.models.messages import MOVES, IllegalMove, Message, StateForbids
 from crm.models.notes import Note
+from crm.models.replies import KeptReply
 from crm.models.segments import Segment
 from crm.models.snippets import Snippet
 from crm.models.tags import FanTag, Tag
@@ -26,6 +27,7 @@ __all__ = [
     "FanTag",
     "HoldCause",
     "IllegalMove",
+    "KeptReply",
     "Line",
     "Membership",
     "Message",

@@ -10,14 +10,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from crm.api.idempotency import idempotent
+from crm.api.shapes import iso
 from crm.forecast import Forecast, forecast
 from crm.models import Attachment, Conversation, Creator, Fan, Message, User
 
 #: ``messages/send`` goes after what people write in the inbox and before campaigns (design, section 3, Order).
 DEFAULT_PRIORITY = 5
-IDEMPOTENCY_KEY_MAX = 255
-
-_iso = serializers.DateTimeField().to_representation
 
 
 class SendShape(serializers.Serializer[Any]):
@@ -38,36 +37,27 @@ class SendShape(serializers.Serializer[Any]):
     scheduledAt = serializers.DateTimeField(source="send_at", required=False, allow_null=True, default=None)
 
 
-class KeyReused(exceptions.APIException):
-    status_code = status.HTTP_422_UNPROCESSABLE_ENTITY
-    default_detail = "This Idempotency-Key was used for another message."
-    default_code = "idempotency_key_reused"
-
-
 class SendMessage(APIView):
     """POST: queue a message to a fan; it goes out at the creator's pace."""
 
     input_shape = SendShape
 
+    @idempotent
     def post(self, request: Request) -> Response:
         shape = SendShape(data=request.data)
         shape.is_valid(raise_exception=True)
         wanted = shape.validated_data
         fan = _recipient(request, wanted.pop("recipient"), wanted.pop("creator"))
-        key = _client_key(request)
         with transaction.atomic():
             conversation = Conversation.objects.with_fan(fan)
-            message = conversation.queue(author=cast(User, request.user), client_key=key, **wanted)
-        asked = (conversation.pk, wanted["text"], wanted["price_cents"])
-        if (message.conversation_id, message.text, message.price_cents) != asked:
-            raise KeyReused
+            message = conversation.queue(author=cast(User, request.user), **wanted)
         expected = forecast(message)
         return Response(
             {
                 "messageId": message.public_id,
                 "status": message.status,
-                "queuedAt": _iso(message.created_at),
-                "estimatedSendTime": _iso(expected.at) if expected and expected.at else None,
+                "queuedAt": iso(message.created_at),
+                "estimatedSendTime": iso(expected.at) if expected else None,
             },
             status=status.HTTP_202_ACCEPTED,
         )
@@ -92,11 +82,11 @@ def as_json(message: Message, expected: Forecast | None) -> dict[str, Any]:
         "status": message.status,
         "causeCode": message.cause_code,
         "cause": message.cause,
-        "queuedAt": _iso(message.created_at),
-        "scheduledAt": _iso(message.send_at),
-        "estimatedSendTime": _iso(expected.at) if expected and expected.at else None,
+        "queuedAt": iso(message.created_at),
+        "scheduledAt": iso(message.send_at),
+        "estimatedSendTime": iso(expected.at) if expected else None,
         "waiting": {"code": expected.reason, "words": expected.words} if expected else None,
-        "sentAt": _iso(message.sent_at) if message.sent_at else None,
+        "sentAt": iso(message.sent_at),
         "platformId": message.platform_id,
         "handOvers": message.hand_overs,
         "attempts": message.attempts,
@@ -121,14 +111,6 @@ def _recipient(request: Request, recipient: str, creator_id: uuid.UUID | None) -
     if not Creator.objects.sendable_by(request.user).filter(pk=fan.creator_id).exists():
         raise exceptions.PermissionDenied("Your role with this creator does not include writing.")
     return fan
-
-
-def _client_key(request: Request) -> uuid.UUID | None:
-    """The client's Idempotency-Key as the ledger's own kind of key; one user's keys never meet another's."""
-    key = request.headers.get("Idempotency-Key", "")
-    if len(key) > IDEMPOTENCY_KEY_MAX:
-        raise exceptions.ValidationError({"Idempotency-Key": f"At most {IDEMPOTENCY_KEY_MAX} characters."})
-    return uuid.uuid5(uuid.NAMESPACE_URL, f"{request.user.pk}:{key}") if key else None
 
 
 def _as_uuid(text: str) -> uuid.UUID | None:

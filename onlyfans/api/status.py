@@ -4,11 +4,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Count, Max, Q
-from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from crm.api.shapes import iso
 from crm.clock import database_now
 from crm.models import Creator, Dispatch, Line, Message
 from crm.models.messages import FOR_A_PERSON, IN_FLIGHT, ON_THE_PLATFORM, Status
@@ -33,8 +33,8 @@ class QueueStatus(APIView):
                 "queueDepth": seen.queue_depth if known else None,
                 "messagesInFlight": seen.queue_in_flight if known else None,
                 "dlqCount": seen.dlq_count if known else None,
-                "sampledAt": _iso(seen.queue_sampled_at),
-                "lastProcessedAt": _iso(mine.aggregate(at=Max("sent_at"))["at"]),
+                "sampledAt": iso(seen.queue_sampled_at),
+                "lastProcessedAt": iso(mine.aggregate(at=Max("sent_at"))["at"]),
                 "troubles": _troubles(seen, now),
                 "metrics": _metrics(mine, now),
                 "creators": [_creator(creator, waiting, seen, now) for creator, waiting in _with_waiting(creators)],
@@ -85,13 +85,9 @@ def _creator(creator: Creator, waiting: int, seen: Dispatch, now: datetime) -> d
         "id": creator.public_id,
         "name": creator.name,
         "waiting": waiting,
-        "nextSendAt": _iso(max(filter(None, (line.wake_at, line.hold_until, now)))) if moves else None,
+        "nextSendAt": iso(max(filter(None, (line.wake_at, line.hold_until, now)))) if moves else None,
         "waitsFor": line.hold_cause if held else "",
         "secondsBetweenMessages": round(interval, 3) if interval is not None else None,
         "paused": line.paused_at is not None,
         "pausedReason": line.paused_reason,
     }
-
-
-def _iso(moment: datetime | None) -> str | None:
-    return serializers.DateTimeField().to_representation(moment) if moment else None

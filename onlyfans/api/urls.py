@@ -2,10 +2,9 @@
 
 from django.urls import re_path
 
+from crm.api.shapes import UUID
 from onlyfans.api import messages, outcomes, status
 from onlyfans.webhooks import receive_webhook
-
-UUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 
 urlpatterns = [
     re_path(r"^onlyfans/messages/send/?$", messages.SendMessage.as_view(), name="api-send"),

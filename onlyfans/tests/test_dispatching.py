@@ -10,9 +10,9 @@ from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
 from crm.clock import database_now
-from crm.models import Conversation, Dispatch, Line
+from crm.models import Conversation, Dispatch, KeptReply, Line
 from crm.models.messages import Status
-from crm.tests.factories import make_conversation, make_creator, make_message
+from crm.tests.factories import make_conversation, make_creator, make_message, make_user
 from onlyfans import dispatching
 from onlyfans.dispatching import DispatchLoop
 from tests.servers import Queues
@@ -48,12 +48,15 @@ class TestTurn:
         stray = make_message(conversation, status=Status.SENDING, lease_until=database_now() - timedelta(seconds=1))
         forgotten = make_conversation().queue(text="Hello!", author=None)
         Line.objects.update(wake_at=None)
+        day_before_yesterday = database_now() - timedelta(days=2)
+        KeptReply.objects.create(user=make_user(), route="/", key="k", created_at=day_before_yesterday)
 
         DispatchLoop().turn()
 
         stray.refresh_from_db()
         assert stray.status == Status.UNKNOWN
         assert Line.objects.get(creator=forgotten.creator).served_at is not None
+        assert not KeptReply.objects.exists()
 
     def test_does_not_spin_while_all_sending_is_stopped(self, conversation: Conversation, sqs: Queues) -> None:
         conversation.queue(text="Hello!", author=None)

@@ -1,0 +1,21 @@
+from datetime import timedelta
+
+import pytest
+
+from crm.clock import database_now
+from crm.models import KeptReply
+from crm.models.replies import KEPT_FOR
+from crm.tests.factories import make_user
+from crm.tidying import forget_expired
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_kept_reply_is_forgotten_after_its_day() -> None:
+    now, user = database_now(), make_user()
+    for key, age in {"young": KEPT_FOR - timedelta(minutes=1), "old": KEPT_FOR + timedelta(minutes=1)}.items():
+        KeptReply.objects.create(user=user, route="/api/x", key=key, fingerprint="", created_at=now - age)
+
+    forget_expired(now)
+
+    assert KeptReply.objects.get().key == "young"

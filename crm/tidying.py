@@ -1,0 +1,10 @@
+"""What nobody needs any more is forgotten. The dispatch loop asks now and then."""
+
+from datetime import datetime
+
+from crm.models import KeptReply
+
+
+def forget_expired(now: datetime) -> None:
+    """Delete what was kept for a time that is over."""
+    KeptReply.objects.expired(now).delete()
