@@ -266,6 +266,10 @@ OFAPI_BASE_URL = env("OFAPI_BASE_URL", default="https://app.onlyfansapi.com/api"
 GATEWAY_DEADLINE_SECONDS = env.float("GATEWAY_DEADLINE_SECONDS", 15.0)
 #: Seconds a hand-over may lie unnoticed in SQS the first time; it doubles to ten minutes.
 HAND_OVER_LEASE_SECONDS = env.float("HAND_OVER_LEASE_SECONDS", 30.0)
+#: Nobody finds a message of unknown outcome in the chat: seconds after the call before such a reading counts, and
+#: between the two readings after which a person decides.
+RECONCILE_ABSENT_AFTER_SECONDS = env.float("RECONCILE_ABSENT_AFTER_SECONDS", 180.0)
+RECONCILE_ABSENT_AGAIN_SECONDS = env.float("RECONCILE_ABSENT_AGAIN_SECONDS", 60.0)
 #: Seconds between two sweeps of the dispatch loop.
 SWEEP_SECONDS = env.float("SWEEP_SECONDS", 30.0)
 

@@ -1,16 +1,25 @@
 """The delivery of one message, from its line to the platform.
 
     queued ──hand_over──▶ handed_over ──deliver──▶ sending ──▶ sent ──▶ delivered ──▶ read
-      ▲                        │                      │
-      │   no token, stopped,   │   throttled,         ├──▶ failed    the platform will never take it
-      ╰────────────────────────┴── session lost, ─────┤
-          lease ran out            never left         ╰──▶ unknown   it left, and nobody knows
+     │ ▲                     │   │                    │          ▲
+     │ │  no token, stopped, │   │   throttled,       │          ├── found in the chat, confirmed by the platform,
+     │ ╰─────────────────────╯◀──┼── session lost, ───┤          │   seen by a person
+     │    lease ran out          │   never left       │          │
+     │                           │                    ├──▶ unknown ──▶ needs_person   the chat does not tell
+     │     5 workers died over it│                    │       it left, and nobody knows; the worker died
+     │     or its media ─────────┴──▶ failed ◀────────╯
+     │     was refused                  the platform will never take it
+     ╰──▶ cancelled, by a person, also from handed_over
 
-Every arrow is a compare-and-set (``Message.move``): whoever comes second changes nothing and goes home. The commit that
-writes ``sending`` is the last act before the request, so a worker that dies leaves either a message that certainly did
-not go or one whose outcome is unknown. Nothing here ever sends an unknown one again.
+    failed ──a person──▶ queued        unknown, needs_person ──a person who says that it was not sent──▶ queued
+
+``MOVES`` in crm/models/messages.py is this drawing as a table, and every arrow is a compare-and-set (``Message.move``):
+whoever comes second changes nothing and goes home. The commit that writes ``sending`` is the last act before the
+request, so a worker that dies leaves either a message that certainly did not go or one whose outcome is unknown.
+Nothing here ever sends an unknown one again.
 """
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from time import monotonic
 from typing import Any
@@ -19,14 +28,15 @@ from uuid import UUID
 import structlog
 from django.conf import settings
 from django.db import DatabaseError, IntegrityError, transaction
-from django.db.models import Exists, F, Min, OuterRef, Q
+from django.db.models import Count, Exists, Min, OuterRef, Q
 
 from crm.clock import database_now
-from crm.models import Creator, Dispatch, HoldCause, Line, Message, PauseCause
-from crm.models.messages import MessageQuerySet, Status
-from onlyfans import gate
+from crm.models import Campaign, Creator, Dispatch, HoldCause, Line, Message, PauseCause
+from crm.models.messages import CAMPAIGN_HOLDS, OUTCOME_OPEN, Status
+from onlyfans import breaker, gate
 from onlyfans.faultpoints import reached
 from onlyfans.gateway import (
+    Gateway,
     NoGateway,
     Outcome,
     Parcel,
@@ -49,11 +59,13 @@ HAND_OVER_LEASE_MAX = timedelta(minutes=10)
 #: A worker holds a message this long without being heard of; in ``sending``, this much beyond the call's deadline.
 WORKER_LEASE = timedelta(seconds=30)
 SENDING_SLACK = timedelta(seconds=5)
+PROBE_LATER = timedelta(seconds=5)
 GATE_DOWN_HOLD = timedelta(seconds=1)
 LOOK_AGAIN = timedelta(seconds=1)
 NOT_CONNECTED_HOLD = timedelta(seconds=5)
 BROKEN_HOLD = timedelta(seconds=30)
-UNREACHABLE_HOLD_MAX_SECONDS = 8
+#: A call that is out for longer is a platform that hangs: no other of its line begins until it is back.
+SLOW_CALL = timedelta(seconds=2)
 #: Starts whose worker died, before the message itself is taken for the cause.
 ATTEMPTS_MAX = 5
 RECONCILE_FIRST = timedelta(seconds=3)
@@ -92,13 +104,16 @@ def _serve(line: Line, carry: Carrier) -> int:
     if not _is_connected(line.creator):
         Line.objects.hold(line.creator_id, until=database_now() + NOT_CONNECTED_HOLD, cause=HoldCause.NOT_CONNECTED)
         return 0
+    if breaker.is_open(connection_of(line.creator)) and _enough_are_probed(line):
+        Line.objects.hold(line.creator_id, until=database_now() + PROBE_LATER, cause=HoldCause.UNREACHABLE)
+        return 0
     try:
         may_go = gate.peek(line)
     except GateUnavailable as error:
         _gate_is_down(line.creator_id, error)
         return 0
     now = database_now()
-    room = may_go.free - _handed_over(line).count()
+    room = _room(line, may_go.free, now)
     if room <= 0:
         _wait_for_room(line, now, next_in=0.0 if may_go.free else may_go.next_in)
         return 0
@@ -116,6 +131,27 @@ def _serve(line: Line, carry: Carrier) -> int:
             raise
         log.info("handed over", message=str(message.public_id), creator=line.creator_id, hand_over=message.hand_overs)
     return len(claimed)
+
+
+def _room(line: Line, free: int, now: datetime) -> int:
+    """How many more of this line may go: as many as there are tokens, but never so many that they fill the workers."""
+    in_flight = Message.objects.in_flight().filter(creator_id=line.creator_id)
+    handed_over, sending = Q(status=Status.HANDED_OVER), Q(status=Status.SENDING)
+    seen = in_flight.aggregate(
+        handed_over=Count("pk", filter=handed_over),
+        sending=Count("pk", filter=sending),
+        longest=Min("sending_at", filter=sending),
+    )
+    if seen["longest"] and seen["longest"] < now - SLOW_CALL:
+        return 0
+    per_line = max(1, settings.CELERY_WORKER_CONCURRENCY - 1)
+    return min(free, per_line - seen["sending"]) - seen["handed_over"]
+
+
+def _enough_are_probed(line: Line) -> bool:
+    """Others whose breaker is open have their share of the workers: those that are well need the rest."""
+    probed = Message.objects.in_flight().filter(creator__connection__failures__gte=breaker.OPEN_AFTER)
+    return probed.exclude(creator_id=line.creator_id).count() >= max(1, settings.CELERY_WORKER_CONCURRENCY // 2)
 
 
 def _begin_to_serve(line: Line) -> bool:
@@ -154,7 +190,7 @@ def _hand_over_lease(message: Message) -> timedelta:
 
 def _rearm(line: Line, now: datetime, *, found: int) -> None:
     """Say when to look at this line again, unless an insert has woken it since it was read."""
-    waiting = Message.objects.waiting().filter(creator_id=line.creator_id, waits_for_media=False)
+    waiting = Message.objects.waiting().going().filter(creator_id=line.creator_id, waits_for_media=False)
     wake_at: datetime | None = waiting.aggregate(at=Min("due_at"))["at"]
     if wake_at is not None and wake_at <= now and not found:
         # Due, yet not to be handed over: an earlier message of the conversation holds it. Its settling wakes the line.
@@ -163,18 +199,15 @@ def _rearm(line: Line, now: datetime, *, found: int) -> None:
 
 
 def _wait_for_room(line: Line, now: datetime, *, next_in: float) -> None:
-    """Look again with the next token, or once a worker has taken the one that is there or was given up."""
+    """Look again with the next token, or once what is in flight has moved on or was given up."""
     if next_in:
         _hold_as_read(line, until=now + timedelta(seconds=next_in), cause=_pace_or_throttled(line))
         return
     if recall_strays(creator_id=line.creator_id):
         return
-    lease: datetime | None = _handed_over(line).aggregate(until=Min("lease_until"))["until"]
+    in_flight = Message.objects.in_flight().filter(creator_id=line.creator_id)
+    lease: datetime | None = in_flight.aggregate(until=Min("lease_until"))["until"]
     _hold_as_read(line, until=max(lease or now, now + LOOK_AGAIN), cause=HoldCause.HANDED_OVER)
-
-
-def _handed_over(line: Line) -> MessageQuerySet:
-    return Message.objects.filter(creator_id=line.creator_id, status=Status.HANDED_OVER)
 
 
 def _hold_as_read(line: Line, *, until: datetime, cause: HoldCause) -> None:
@@ -214,6 +247,8 @@ def deliver(public_id: UUID) -> None:
     except NoGateway as error:
         _no_way(message, error)
         return
+    if breaker.is_open(connection) and not _is_answered(message, connection, gateway):
+        return
     parcel = _parcel(message)
     token = _take_token(message)
     taken = monotonic()
@@ -232,6 +267,28 @@ def _no_way(message: Message, error: NoGateway) -> None:
     until = database_now() + NOT_CONNECTED_HOLD
     Line.objects.hold(message.creator_id, until=until, cause=HoldCause.NOT_CONNECTED)
     log.error("no way to the account", creator=message.creator_id, error=str(error))
+
+
+def _is_answered(message: Message, connection: Connection | None, gateway: Gateway) -> bool:
+    """The breaker is open: ask what sends nothing, before a message is put at risk."""
+    if Dispatch.is_stopped() or message.creator.line.paused_at:
+        message.back_to_queue()
+        return False
+    trouble = gateway.ping()
+    log.info("probed", creator=message.creator_id, answer=type(trouble).__name__ if trouble else "well")
+    match trouble:
+        case Unreachable(words) | Unknown(words):
+            message.back_to_queue(cause_code="unreachable", cause=words)
+            until = database_now() + breaker.PROBE_AGAIN
+            Line.objects.hold(message.creator_id, until=until, cause=HoldCause.UNREACHABLE)
+        case SessionLost(code, words):
+            message.back_to_queue(cause_code=code, cause=words)
+            session_lost(message.creator, connection, words)
+        case Throttled(after, words):
+            _throttled(message, after, words)
+        case _:
+            return True
+    return False
 
 
 def connection_of(creator: Creator) -> Connection | None:
@@ -274,6 +331,7 @@ def _begin(message: Message, token: Taken, *, taken: float) -> bool:
         Q(lease_until__gt=now)
         & Q(Exists(Line.objects.filter(creator_id=OuterRef("creator_id"), paused_at__isnull=True)))
         & ~Q(Exists(Dispatch.objects.filter(stopped_at__isnull=False)))
+        & ~Q(Exists(Campaign.objects.filter(pk=OuterRef("campaign_id"), status__in=CAMPAIGN_HOLDS)))
     )
     deadline = timedelta(seconds=settings.GATEWAY_DEADLINE_SECONDS)
     with transaction.atomic():
@@ -311,24 +369,46 @@ def _parcel(message: Message) -> Parcel:
 
 
 def settle(message: Message, connection: Connection | None, outcome: Outcome, token: Taken) -> None:
-    """Write what became of the call."""
+    """Write what became of the call, then let the breaker know."""
     log.info("answered", message=str(message.public_id), creator=message.creator_id, outcome=type(outcome).__name__)
-    if connection and connection.failures and not isinstance(outcome, Unreachable):
-        Connection.objects.filter(pk=connection.pk).update(failures=0)
     match outcome:
         case Sent():
             _sent(message, outcome)
         case Rejected(code, words):
-            message.settle(Status.FAILED, cause_code=code, cause=words)
+            _keep(message, lambda: message.settle(Status.FAILED, cause_code=code, cause=words, reconcile_at=None))
         case Throttled(after, words):
             _throttled(message, after, words)
         case SessionLost(code, words):
-            message.back_to_queue(cause_code=code, cause=words)
+            _again(message, code, words)
             session_lost(message.creator, connection, words)
         case Unreachable(words):
-            _unreachable(message, connection, words, token)
+            # Without a time of sending: a bucket rebuilt from the ledger must not count a call that never was.
+            _refund(message, token)
+            _again(message, "unreachable", words, sending_at=None)
         case Unknown(words):
             _unknown(message, "unknown_outcome", words)
+    if wait := breaker.note(connection, outcome):
+        # The token of a call that never left is back, so its time no longer holds the line.
+        hold = Line.objects.hold if isinstance(outcome, Unreachable) else Line.objects.hold_on
+        hold(message.creator_id, until=database_now() + wait, cause=HoldCause.UNREACHABLE)
+
+
+def _keep(message: Message, write: Callable[[], bool]) -> None:
+    """Write an answer that leaves nothing open, also when the lease ran out while the platform thought.
+
+    The sweep has called it unknown then, perhaps the chat was read in vain since: the answer knows better. But once a
+    person has decided, or the call is not this one any more, it comes too late.
+    """
+    if write():
+        return
+    call = message.sending_at
+    message.refresh_from_db()
+    if message.status not in OUTCOME_OPEN or message.sending_at != call or not write():
+        log.warning("the answer came too late", message=str(message.public_id), now=message.status)
+
+
+def _again(message: Message, code: str, words: str, **changes: Any) -> None:
+    _keep(message, lambda: message.back_to_queue(cause_code=code, cause=words, reconcile_at=None, **changes))
 
 
 def _sent(message: Message, outcome: Sent) -> None:
@@ -337,22 +417,16 @@ def _sent(message: Message, outcome: Sent) -> None:
         "sent_at": database_now(),
         "cause_code": outcome.note_code,
         "cause": outcome.note,
+        "reconcile_at": None,
     }
     try:
         with transaction.atomic():
-            if message.settle(Status.SENT, **written):
-                return
-            # The lease ran out while the platform thought, and the sweep called it unknown. Now it is known.
-            message.refresh_from_db()
-            if message.status == Status.UNKNOWN:
-                message.settle(Status.SENT, **written)
+            _keep(message, lambda: message.settle(Status.SENT, **written))
     except IntegrityError:
         message.refresh_from_db()
-        _unknown(
-            message,
-            "platform_id_known",
-            f"The platform answered with the id of another message, {outcome.platform_id}.",
-        )
+        if message.status == Status.SENDING:
+            words = f"The platform answered with the id of another message, {outcome.platform_id}."
+            _unknown(message, "platform_id_known", words)
 
 
 def _throttled(message: Message, after: float, words: str) -> None:
@@ -361,7 +435,7 @@ def _throttled(message: Message, after: float, words: str) -> None:
         gate.hold(message.creator.line, seconds=after)
     except GateUnavailable as error:
         log.warning("hold not kept in the bucket, the line keeps it", creator=message.creator_id, error=str(error))
-    message.back_to_queue(cause_code="throttled", cause=words)
+    _again(message, "throttled", words)
     until = database_now() + timedelta(seconds=after)
     Line.objects.hold(message.creator_id, until=until, cause=HoldCause.THROTTLED)
 
@@ -374,19 +448,6 @@ def session_lost(creator: Creator, connection: Connection | None, words: str) ->
         reason=f"The connection to the account is lost: {words}", now=database_now(), cause=PauseCause.SESSION_LOST
     )
     log.warning("session lost, creator paused", creator=creator.pk)
-
-
-def _unreachable(message: Message, connection: Connection | None, words: str, token: Taken) -> None:
-    """Never left: the message waits, the token comes back, and the line waits 1, 2, 4, then 8 s between probes."""
-    failures = 1
-    if connection:
-        failures = connection.failures + 1
-        Connection.objects.filter(pk=connection.pk).update(failures=F("failures") + 1)
-    _refund(message, token)
-    # Without a time of sending: a bucket rebuilt from the ledger must not count a call that never was.
-    message.back_to_queue(cause_code="unreachable", cause=words, sending_at=None)
-    wait = timedelta(seconds=min(2 ** (failures - 1), UNREACHABLE_HOLD_MAX_SECONDS))
-    Line.objects.hold(message.creator_id, until=database_now() + wait, cause=HoldCause.UNREACHABLE)
 
 
 def _refund(message: Message, token: Taken) -> None:
@@ -434,12 +495,13 @@ def _recall(message: Message) -> bool:
             reconciliations=0,
         )
     elif message.lease is None:
+        # SQS is slow or has lost it: nobody died, and the next hand-over waits longer.
         moved = message.move(Status.QUEUED, **given_up)
     elif message.attempts + 1 >= ATTEMPTS_MAX:
         words = f"{ATTEMPTS_MAX} workers died over this message."
         moved = message.move(Status.FAILED, **given_up, attempts=message.attempts + 1, cause_code="poison", cause=words)
     else:
-        moved = message.move(Status.QUEUED, **given_up, attempts=message.attempts + 1)
+        moved = message.move(Status.QUEUED, **given_up, attempts=message.attempts + 1, hand_overs=0)
     if moved:
         log.warning("lease ran out", message=str(message.public_id), creator=message.creator_id, now=message.status)
     return moved
@@ -447,7 +509,7 @@ def _recall(message: Message) -> bool:
 
 def recompute_lines() -> None:
     """Wake every line that has waiting messages and is not armed for them: the sweep forgives a lost wake."""
-    due = Message.objects.waiting().filter(waits_for_media=False, creator=OuterRef("creator"))
+    due = Message.objects.waiting().going().filter(waits_for_media=False, creator=OuterRef("creator"))
     sleeping = Line.objects.filter(Exists(due)).filter(
         Q(wake_at__isnull=True) | Q(wake_at__gt=due.order_by("due_at").values("due_at")[:1])
     )

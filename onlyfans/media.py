@@ -9,8 +9,9 @@ from uuid import UUID
 import structlog
 
 from crm.clock import database_now
-from crm.models import Attachment, Dispatch, Message
+from crm.models import Attachment, Dispatch, Line, Message
 from crm.models.messages import Status
+from onlyfans import errands
 from onlyfans.delivery import connection_of, session_lost
 from onlyfans.gateway import (
     NoGateway,
@@ -24,35 +25,46 @@ from onlyfans.gateway import (
     gateway_for,
 )
 from onlyfans.models import Connection
-from onlyfans.queue import Carrier, carry_due
+from onlyfans.queue import Carrier
 
 log = structlog.get_logger(__name__)
 
-AT_ONCE = 20
-#: Nobody else begins the same upload for this long.
-LEASE = timedelta(seconds=60)
+RETRY_UNREACHABLE = timedelta(seconds=5)
+#: Then four times as long with each try: a provider may be in trouble for almost three minutes.
 RETRY_FIRST = timedelta(seconds=2)
 ATTEMPTS_MAX = 5
 
 
 def hand_over(carry: Carrier) -> int:
-    """Hand the uploads that must begin now to workers. Raises QueueUnavailable."""
-    if Dispatch.is_stopped():
-        return 0
+    """Hand the uploads that must begin now to workers, one of each creator. Raises QueueUnavailable."""
     now = database_now()
-    waiting = Attachment.objects.to_upload(now)[:AT_ONCE]
-    return carry_due(waiting, due="upload_at", until=lambda _attachment: now + LEASE, carry=carry)
+    return errands.hand_over(
+        Attachment.objects.to_upload(now),
+        creator="message__creator",
+        due="upload_at",
+        until=lambda _attachment: now + errands.LEASE,
+        carry=carry,
+    )
 
 
 def upload(public_id: UUID) -> None:
     """Give one piece of media to the provider and keep the id it answers."""
     attachment = (
-        Attachment.objects.missing()
-        .select_related("message__creator__connection", "message__creator__line")
-        .filter(public_id=public_id, message__status=Status.QUEUED)
+        Attachment.objects.select_related("message__creator__connection", "message__creator__line")
+        .filter(public_id=public_id)
         .first()
     )
-    if attachment is None or Dispatch.is_stopped() or attachment.message.creator.line.paused_at:
+    if attachment is None:
+        return
+    try:
+        _upload(attachment)
+    finally:
+        Line.objects.end_errand(attachment.message.creator_id)
+
+
+def _upload(attachment: Attachment) -> None:
+    waits = attachment.provider_media_id == "" and attachment.message.status == Status.QUEUED
+    if not waits or Dispatch.is_stopped() or attachment.message.creator.line.paused_at:
         return
     connection = connection_of(attachment.message.creator)
     try:
@@ -77,11 +89,14 @@ def _in_trouble(attachment: Attachment, connection: Connection | None, trouble: 
         case SessionLost(_code, words):
             _again(attachment, timedelta(), attempts=attachment.attempts)
             session_lost(attachment.message.creator, connection, words)
-        case Unreachable(words) | Unknown(words):
+        case Unreachable(_words):
+            # Nothing fails because the provider is away, however long that takes.
+            _again(attachment, RETRY_UNREACHABLE, attempts=attachment.attempts)
+        case Unknown(words):
             if attachment.attempts + 1 >= ATTEMPTS_MAX:
                 _give_up(attachment, words)
             else:
-                _again(attachment, RETRY_FIRST * 2**attachment.attempts, attempts=attachment.attempts + 1)
+                _again(attachment, RETRY_FIRST * 4**attachment.attempts, attempts=attachment.attempts + 1)
 
 
 def _again(attachment: Attachment, wait: timedelta, *, attempts: int) -> None:

@@ -61,6 +61,18 @@ class LineQuerySet(models.QuerySet["Line"]):
         """Nothing of this line is handed over before ``until``."""
         self.filter(creator_id=creator_id).update(hold_until=until, hold_cause=cause)
 
+    def hold_on(self, creator_id: int, *, until: datetime, cause: HoldCause) -> None:
+        """As ``hold``, but a longer hold stays."""
+        self.filter(creator_id=creator_id).exclude(hold_until__gt=until).update(hold_until=until, hold_cause=cause)
+
+    def begin_errand(self, creator_id: int, *, now: datetime, until: datetime) -> bool:
+        """Have the creator's one errand: an upload or a reading of a chat. False while somebody else has it."""
+        free = self.filter(Q(errand_until__isnull=True) | Q(errand_until__lte=now), creator_id=creator_id)
+        return bool(free.update(errand_until=until))
+
+    def end_errand(self, creator_id: int) -> None:
+        self.filter(creator_id=creator_id).update(errand_until=None)
+
     def due(self, now: datetime) -> Self:
         """Lines to look at now, those served longest ago first."""
         return self.filter(

@@ -79,6 +79,8 @@ FOR_A_PERSON = (Status.FAILED, Status.UNKNOWN, Status.NEEDS_PERSON)
 CANCELLABLE = (Status.QUEUED, Status.HANDED_OVER)
 #: Nobody knows whether the platform has it.
 OUTCOME_OPEN = (Status.UNKNOWN, Status.NEEDS_PERSON)
+#: Campaigns in these states let none of their messages go; crm/tests/models/test_messages.py pins them to their names.
+CAMPAIGN_HOLDS = ("paused", "needs_review", "cancelled")
 #: What holds the rest of its conversation: leaving it wakes the line.
 _HOLDING = (*IN_FLIGHT, Status.UNKNOWN)
 
@@ -105,6 +107,10 @@ class MessageQuerySet(models.QuerySet["Message"]):
         """What does not go on by itself: failed, or nobody knows whether it was sent."""
         return self.filter(status__in=FOR_A_PERSON)
 
+    def going(self) -> Self:
+        """Without what its campaign holds back."""
+        return self.exclude(campaign__status__in=CAMPAIGN_HOLDS)
+
     def direct(self) -> Self:
         """What was written to this one fan; the rest belongs to a campaign."""
         return self.filter(campaign__isnull=True)
@@ -115,19 +121,21 @@ class MessageQuerySet(models.QuerySet["Message"]):
     def front(self, creator_id: int, now: datetime) -> Self:
         """What this line may hand over now, best first: due, its media uploaded, its conversation not held.
 
-        An earlier message of the same conversation that is in flight, is being retried, waits for its media, or has
-        an unknown outcome (for 15 minutes) holds the later ones: a fan reads answers in the order they were written.
+        A message that is in flight holds the rest of its conversation. So does an earlier direct one that is being
+        retried, waits for its media, or has an unknown outcome (for 15 minutes): a fan reads answers in the order they
+        were written. Campaign messages hold nobody back.
         """
-        holders = Message.objects.filter(conversation=OuterRef("conversation"), direction=Direction.OUT)
-        in_flight = holders.filter(status__in=IN_FLIGHT)
-        unknown = holders.unknown_and_holding(now)
-        held_back = holders.filter(
+        others = Message.objects.filter(conversation=OuterRef("conversation"), direction=Direction.OUT)
+        in_flight = others.filter(status__in=IN_FLIGHT)
+        unknown = others.direct().unknown_and_holding(now)
+        held_back = others.direct().filter(
             Q(due_at__gt=now) | Q(waits_for_media=True),
             Q(send_at__lt=OuterRef("send_at")) | Q(send_at=OuterRef("send_at"), id__lt=OuterRef("id")),
             status=Status.QUEUED,
         )
         return (
             self.waiting()
+            .going()
             .filter(creator_id=creator_id, due_at__lte=now, waits_for_media=False)
             .exclude(Exists(in_flight))
             .exclude(Exists(unknown))

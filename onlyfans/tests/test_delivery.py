@@ -12,11 +12,13 @@ from django.db.models import F
 from pytest_django import Settings
 
 from crm.clock import database_now
-from crm.models import Conversation, Creator, Dispatch, HoldCause, Line, Message
+from crm.models import Campaign, Conversation, Creator, Dispatch, HoldCause, Line, Message
 from crm.models.messages import Status
 from crm.tests.factories import make_conversation, make_creator, make_message
-from onlyfans import delivery
+from onlyfans import breaker, delivery
 from onlyfans.gate import bucket
+from onlyfans.gateway import Outcome, Rejected, SessionLost, Throttled, Unknown, Unreachable
+from onlyfans.gateway.ofapi import OfapiGateway
 from onlyfans.keyring import new_key
 from onlyfans.models import Connection
 from onlyfans.queue import QueueUnavailable
@@ -123,6 +125,48 @@ class TestHandOver:
                 make_conversation(creator).queue(text=text, author=None)
 
         assert delivery.hand_over(basket.carry) == 3
+
+    def test_nothing_more_of_a_line_goes_while_one_of_its_calls_hangs(
+        self, conversation: Conversation, basket: Basket
+    ) -> None:
+        Creator.objects.update(pace="1000/60:100")
+        hanging = make_message(
+            make_conversation(conversation.creator),
+            status=Status.SENDING,
+            sending_at=database_now() - timedelta(seconds=3),
+        )
+        conversation.queue(text="waits", author=None)
+
+        assert delivery.hand_over(basket.carry) == 0
+        assert line_of(conversation.creator).hold_cause == HoldCause.HANDED_OVER
+
+        hanging.settle(Status.SENT, platform_id="1", sent_at=database_now())
+        assert delivery.hand_over(basket.carry) == 1, "it is back, so the line goes on at once"
+
+    def test_one_line_never_fills_the_workers(self, creator: Creator, basket: Basket, settings: Settings) -> None:
+        Creator.objects.update(pace="1000/60:100")
+        settings.CELERY_WORKER_CONCURRENCY = 4
+        make_message(make_conversation(creator), status=Status.SENDING, sending_at=database_now())
+        for number in range(5):
+            make_conversation(creator).queue(text=f"{number}", author=None)
+
+        assert delivery.hand_over(basket.carry) == 2
+
+    def test_lines_whose_breaker_is_open_share_half_of_the_workers(
+        self, conversation: Conversation, basket: Basket, settings: Settings
+    ) -> None:
+        settings.CELERY_WORKER_CONCURRENCY = 2
+        conversation.queue(text="waits", author=None)
+        other = make_message(status=Status.HANDED_OVER)
+        Connection.objects.create(creator=other.creator, account_id="acct_other_open")
+        Connection.objects.update(failures=breaker.OPEN_AFTER)
+
+        assert delivery.hand_over(basket.carry) == 0
+        assert line_of(conversation.creator).hold_cause == HoldCause.UNREACHABLE
+
+        other.settle(Status.FAILED)
+        let_the_line_go(conversation.creator)
+        assert delivery.hand_over(basket.carry) == 1
 
     def test_two_dispatchers_never_let_the_second_message_of_a_conversation_overtake_the_first(
         self, conversation: Conversation, basket: Basket, monkeypatch: pytest.MonkeyPatch
@@ -431,13 +475,13 @@ class TestTheSixAnswers:
         message = conversation.queue(text="Hello!", author=None)
         settings.OFAPI_BASE_URL = "http://127.0.0.1:1/api"
 
-        for failures, wait in ((1, 1), (2, 2), (3, 4)):
+        for failures, wait in ((1, 1), (2, 2), (3, 4), (4, 1)):
             # What of the token flowed back by itself is not refunded: a few milliseconds are still owed.
             poll(lambda: dispatch_and_work(basket), until=Connection.objects.filter(failures=failures).exists)
             assert state_of(message) == (Status.QUEUED, "unreachable")
             line = line_of(conversation.creator)
             assert line.hold_cause == HoldCause.UNREACHABLE
-            assert line.hold_until - database_now() > timedelta(seconds=wait - 0.5)  # type: ignore[operator]
+            assert line.hold_until - database_now() > timedelta(seconds=wait - 0.9)  # type: ignore[operator]
             let_the_line_go(conversation.creator)
 
         settings.OFAPI_BASE_URL = simulator.url
@@ -475,6 +519,98 @@ class TestTheSixAnswers:
         assert state_of(held)[0] == Status.QUEUED
         assert state_of(free)[0] == Status.SENT
 
+    def test_a_platform_that_loses_answer_after_answer_is_asked_something_harmless_first(
+        self, creator: Creator, basket: Basket, simulator: RunningSimulator, account: str
+    ) -> None:
+        Creator.objects.update(pace="100000/60:100")
+        lost = [make_conversation(creator).queue(text=f"{number}", author=None) for number in range(3)]
+        simulator.fault("error_before", times=None, account=account)
+        simulator.fault("error_before", on="read", times=None)
+
+        for _round in range(4):
+            dispatch_and_work(basket)
+            let_the_line_go(creator)
+
+        assert [state_of(message)[0] for message in lost] == [Status.UNKNOWN, Status.UNKNOWN, Status.QUEUED]
+        assert lost[2].cause_code == "unreachable"
+        simulator.clear()
+        dispatch_and_work(basket)
+        assert state_of(lost[2])[0] == Status.SENT
+        assert Connection.objects.get().failures == 0
+
+    @pytest.mark.parametrize("stop", ["pause", "kill switch"])
+    def test_nothing_is_asked_after_a_stop(
+        self, stop: str, conversation: Conversation, basket: Basket, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        message = conversation.queue(text="Hello!", author=None)
+        Connection.objects.update(failures=breaker.OPEN_AFTER)
+        delivery.hand_over(basket.carry)
+        if stop == "pause":
+            line_of(conversation.creator).pause(reason="holiday", now=database_now())
+        else:
+            Dispatch.stop_sending(reason="fire", now=database_now())
+        monkeypatch.setattr(OfapiGateway, "ping", lambda _gateway: pytest.fail("It was asked."))
+
+        basket.work(delivery.deliver)
+
+        assert state_of(message)[0] == Status.QUEUED
+
+    @pytest.mark.parametrize("read_in_vain", [False, True])
+    @pytest.mark.parametrize(
+        ("outcome", "status", "code"),
+        [
+            (Rejected("http_422", "No."), Status.FAILED, "http_422"),
+            (Throttled(3.0, "Slow down."), Status.QUEUED, "throttled"),
+            (SessionLost("SESSION_EXPIRED", "Gone."), Status.QUEUED, "SESSION_EXPIRED"),
+            (Unreachable("No route."), Status.QUEUED, "unreachable"),
+            (Unknown("Timeout."), Status.UNKNOWN, "worker_lost"),
+        ],
+    )
+    def test_any_answer_after_the_sweep_gave_up_still_counts(
+        self,
+        conversation: Conversation,
+        basket: Basket,
+        monkeypatch: pytest.MonkeyPatch,
+        outcome: Outcome,
+        status: Status,
+        code: str,
+        read_in_vain: bool,
+    ) -> None:
+        message = conversation.queue(text="slow", author=None)
+        delivery.hand_over(basket.carry)
+
+        def answer_late(*_args: Any) -> Outcome:
+            Message.objects.update(lease_until=database_now() - timedelta(seconds=1))
+            delivery.recall_strays()
+            if read_in_vain and not isinstance(outcome, Unknown):
+                Message.objects.get().settle(Status.NEEDS_PERSON)
+            return outcome
+
+        monkeypatch.setattr(OfapiGateway, "send", answer_late)
+
+        basket.work(delivery.deliver)
+
+        assert state_of(message) == (status, code)
+        assert message.reconcile_at is None or status == Status.UNKNOWN
+
+    def test_an_answer_after_a_person_has_decided_comes_too_late(
+        self, conversation: Conversation, basket: Basket, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        message = conversation.queue(text="slow", author=None)
+        delivery.hand_over(basket.carry)
+
+        def answer_late(*_args: Any) -> Outcome:
+            Message.objects.update(lease_until=database_now() - timedelta(seconds=1))
+            delivery.recall_strays()
+            Message.objects.get().retry(by=None, not_sent=True)
+            return Rejected("http_422", "No.")
+
+        monkeypatch.setattr(OfapiGateway, "send", answer_late)
+
+        basket.work(delivery.deliver)
+
+        assert state_of(message) == (Status.QUEUED, "")
+
     def test_an_answer_after_the_sweep_gave_up_still_counts(
         self, conversation: Conversation, basket: Basket, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -493,6 +629,68 @@ class TestTheSixAnswers:
         basket.work(delivery.deliver)
 
         assert state_of(message)[0] == Status.SENT
+
+
+class TestCampaigns:
+    @pytest.fixture
+    def campaign(self, creator: Creator) -> Campaign:
+        return Campaign.objects.create(creator=creator, name="Offer", text="An offer", status=Campaign.Status.RUNNING)
+
+    def make_row(self, campaign: Campaign, conversation: Conversation | None = None, **values: Any) -> Message:
+        conversation = conversation or make_conversation(campaign.creator)
+        row = make_message(conversation, campaign=campaign, priority=Campaign.PRIORITY, **values)
+        Line.objects.wake(campaign.creator_id, at=database_now())
+        return row
+
+    def test_a_reply_passes_the_campaigns_message_to_the_same_fan(self, campaign: Campaign, basket: Basket) -> None:
+        row = self.make_row(campaign, waits_for_media=True)
+        reply = row.conversation.queue(text="a reply", author=None)
+
+        delivery.hand_over(basket.carry)
+
+        assert basket.ids == [reply.public_id]
+        row.refresh_from_db()
+        assert row.priority == Campaign.PRIORITY
+
+    def test_its_unknown_outcome_holds_no_reply(self, campaign: Campaign, basket: Basket) -> None:
+        row = self.make_row(campaign, status=Status.UNKNOWN, sending_at=database_now())
+        reply = row.conversation.queue(text="a reply", author=None)
+
+        delivery.hand_over(basket.carry)
+
+        assert basket.ids == [reply.public_id]
+
+    @pytest.mark.parametrize("status", [Campaign.Status.PAUSED, Campaign.Status.CANCELLED])
+    def test_nothing_of_it_is_handed_over_while_it_is_held_and_the_line_sleeps(
+        self, status: Campaign.Status, campaign: Campaign, basket: Basket
+    ) -> None:
+        self.make_row(campaign)
+        Campaign.objects.update(status=status)
+
+        assert delivery.hand_over(basket.carry) == 0
+        assert line_of(campaign.creator).wake_at is None
+        delivery.recompute_lines()
+        assert line_of(campaign.creator).wake_at is None
+
+    @pytest.mark.parametrize("status", [Campaign.Status.PAUSED, Campaign.Status.CANCELLED])
+    def test_no_call_begins_after_it_was_stopped(
+        self, status: Campaign.Status, campaign: Campaign, basket: Basket, simulator: RunningSimulator, account: str
+    ) -> None:
+        row = self.make_row(campaign)
+        assert delivery.hand_over(basket.carry) == 1
+        Campaign.objects.update(status=status)
+
+        basket.work(delivery.deliver)
+
+        assert state_of(row)[0] == Status.QUEUED
+        assert simulator.ledger(account) == []
+
+    def test_a_running_one_goes(self, campaign: Campaign, basket: Basket) -> None:
+        row = self.make_row(campaign)
+
+        dispatch_and_work(basket)
+
+        assert state_of(row)[0] == Status.SENT
 
 
 class TestRecallStrays:

@@ -20,8 +20,9 @@ def message(conversation: Conversation) -> Message:
 
 
 def upload_all(basket: Basket) -> None:
-    media.hand_over(basket.carry)
-    basket.work(media.upload)
+    """Piece by piece: a creator's uploads go one after the other."""
+    while media.hand_over(basket.carry):
+        basket.work(media.upload)
 
 
 def test_a_paid_message_goes_out_with_the_platforms_own_media_ids(
@@ -42,8 +43,11 @@ def test_a_paid_message_goes_out_with_the_platforms_own_media_ids(
 
 
 def test_each_piece_is_handed_over_once(message: Message, basket: Basket) -> None:
-    assert media.hand_over(basket.carry) == 2
-    assert media.hand_over(basket.carry) == 0
+    assert [media.hand_over(basket.carry) for _turn in range(2)] == [1, 0]
+    Line.objects.end_errand(message.creator_id)
+    assert [media.hand_over(basket.carry) for _turn in range(2)] == [1, 0]
+
+    assert set(basket.ids) == {attachment.public_id for attachment in message.attachments.all()}
 
 
 def test_a_second_copy_from_sqs_uploads_nothing(message: Message, basket: Basket) -> None:
@@ -56,10 +60,22 @@ def test_a_second_copy_from_sqs_uploads_nothing(message: Message, basket: Basket
     assert list(Attachment.objects.values_list("provider_media_id", flat=True)) == first
 
 
-def test_a_platform_out_of_reach_is_tried_again_later_and_in_the_end_the_message_fails(
-    message: Message, basket: Basket, settings: Settings
-) -> None:
+def test_nothing_fails_for_a_platform_out_of_reach(message: Message, basket: Basket, settings: Settings) -> None:
     settings.OFAPI_BASE_URL = "http://127.0.0.1:1/api"
+
+    for _attempt in range(media.ATTEMPTS_MAX + 1):
+        Attachment.objects.update(upload_at=database_now())
+        upload_all(basket)
+
+    message.refresh_from_db()
+    assert message.status == Status.QUEUED
+    assert set(Attachment.objects.values_list("attempts", flat=True)) == {0}
+
+
+def test_a_platform_in_trouble_is_tried_again_later_and_in_the_end_the_message_fails(
+    message: Message, basket: Basket, simulator: RunningSimulator, account: str
+) -> None:
+    simulator.fault("error_before", on="upload", times=None, account=account)
 
     for attempt in range(1, media.ATTEMPTS_MAX + 1):
         message.refresh_from_db()

@@ -1,14 +1,18 @@
 """Outcomes nobody answered, looked up in the simulated platform's chat."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from django.db.models import F
 
 from crm.clock import database_now
-from crm.models import Conversation, Dispatch, Message
+from crm.models import Conversation, Dispatch, Line, Message
 from crm.models.messages import Status
 from crm.tests.factories import make_message
 from onlyfans import delivery, reconciling
+from onlyfans.gateway import Chat, Parcel
+from onlyfans.gateway.ofapi import OfapiGateway
 from onlyfans.queue import QueueUnavailable
 from onlyfans.tests.conftest import Basket, RunningSimulator
 
@@ -52,6 +56,111 @@ def test_a_message_that_is_not_in_the_chat_stays_unknown_and_is_never_sent_again
     assert simulator.ledger(account) == []
 
 
+def make_overdue(conversation: Conversation, **values: Any) -> Message:
+    """Unknown for long enough that a reading counts which does not find it."""
+    return make_message(
+        conversation, status=Status.UNKNOWN, sending_at=database_now() - timedelta(seconds=181), **values
+    )
+
+
+def read(message: Message) -> tuple[str, str]:
+    reconciling.reconcile(message.public_id)
+    message.refresh_from_db()
+    return message.status, message.cause_code
+
+
+def a_minute_passes(message: Message) -> None:
+    Message.objects.filter(pk=message.pk).update(absent_at=F("absent_at") - timedelta(seconds=60))
+
+
+def test_two_complete_readings_a_minute_apart_that_do_not_find_it_leave_it_to_a_person(
+    conversation: Conversation, simulator: RunningSimulator, account: str
+) -> None:
+    message = make_overdue(conversation)
+
+    assert read(message) == (Status.UNKNOWN, "")
+    assert message.absent_at
+    assert message.reconcile_at == message.absent_at + timedelta(seconds=60)
+    assert read(message) == (Status.UNKNOWN, ""), "too soon after the first"
+    a_minute_passes(message)
+
+    assert read(message) == (Status.NEEDS_PERSON, "not_in_chat")
+    assert message.cause
+    assert not Message.objects.filter(reconcile_at__isnull=False).exists()
+    assert simulator.ledger(account) == []
+
+
+def test_a_reading_too_soon_after_the_call_counts_for_nothing(conversation: Conversation) -> None:
+    message = make_message(conversation, status=Status.UNKNOWN, sending_at=database_now() - timedelta(seconds=170))
+
+    assert read(message) == (Status.UNKNOWN, "")
+    assert message.absent_at is None
+
+
+def test_a_chat_that_was_not_read_to_its_end_counts_for_nothing(
+    conversation: Conversation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    message = make_overdue(conversation)
+    monkeypatch.setattr(OfapiGateway, "read_chat", lambda *_args, **_since: Chat(messages=(), complete=False))
+
+    assert read(message) == (Status.UNKNOWN, "")
+    assert message.absent_at is None
+
+
+def test_a_message_that_appears_after_the_first_reading_is_settled(
+    conversation: Conversation, simulator: RunningSimulator, basket: Basket
+) -> None:
+    message = send_and_lose_the_answer(conversation, simulator, basket)
+    hour = timedelta(hours=1)
+    Message.objects.update(sending_at=F("sending_at") - hour, absent_at=database_now() - hour)
+
+    assert read(message) == (Status.SENT, "reconciled")
+
+
+def test_several_entries_that_can_be_it_leave_it_to_a_person_at_once(
+    conversation: Conversation, simulator: RunningSimulator, basket: Basket, gateway: OfapiGateway
+) -> None:
+    message = send_and_lose_the_answer(conversation, simulator, basket)
+    gateway.send(Parcel(chat_id=conversation.fan.platform_id, text=message.text, price_cents=0))
+
+    assert read(message) == (Status.NEEDS_PERSON, "several_candidates")
+
+
+def test_one_entry_for_two_of_our_messages_is_left_to_a_person(
+    conversation: Conversation, simulator: RunningSimulator, basket: Basket
+) -> None:
+    message = send_and_lose_the_answer(conversation, simulator, basket)
+    make_overdue(conversation, text=message.text)
+    Message.objects.filter(pk=message.pk).update(sending_at=F("sending_at") - timedelta(minutes=5))
+
+    assert read(message) == (Status.UNKNOWN, "unknown_outcome")
+    a_minute_passes(message)
+
+    assert read(message) == (Status.NEEDS_PERSON, "alike")
+
+
+def test_a_session_that_is_lost_while_reading_pauses_the_creator(
+    conversation: Conversation, simulator: RunningSimulator, basket: Basket, account: str
+) -> None:
+    message = send_and_lose_the_answer(conversation, simulator, basket)
+    simulator.fault("session_lost", times=1, account=account)
+
+    assert read(message)[0] == Status.UNKNOWN
+    assert Line.objects.get().paused_at
+
+
+def test_a_platform_that_asks_to_wait_is_read_again_then(
+    conversation: Conversation, simulator: RunningSimulator, basket: Basket, account: str
+) -> None:
+    message = send_and_lose_the_answer(conversation, simulator, basket)
+    simulator.fault("throttle", on="read", times=1, account=account, seconds=40)
+    now = database_now()
+
+    assert read(message)[0] == Status.UNKNOWN
+    assert message.reconcile_at is not None
+    assert message.reconcile_at > now + timedelta(seconds=2)
+
+
 def test_two_entries_that_fit_settle_nothing(
     conversation: Conversation, simulator: RunningSimulator, basket: Basket
 ) -> None:
@@ -90,6 +199,22 @@ def test_a_chat_that_cannot_be_read_settles_nothing(
 
 
 class TestHandOver:
+    def test_is_in_time_for_the_two_readings_that_count(self, conversation: Conversation) -> None:
+        now = database_now()
+        waiting = make_message(
+            conversation, status=Status.UNKNOWN, sending_at=now - timedelta(seconds=153), reconciliations=5
+        )
+        absent = make_message(
+            conversation,
+            status=Status.UNKNOWN,
+            sending_at=now - timedelta(minutes=9),
+            absent_at=now - timedelta(seconds=1),
+            reconciliations=9,
+        )
+
+        assert reconciling._next_look(waiting, now) == now + timedelta(seconds=27)
+        assert reconciling._next_look(absent, now) == now + timedelta(seconds=59)
+
     def test_takes_each_due_row_once_and_looks_again_ever_later(
         self, conversation: Conversation, basket: Basket
     ) -> None:

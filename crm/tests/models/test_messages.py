@@ -5,8 +5,8 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 
 from crm.clock import database_now
-from crm.models import MOVES, Attachment, HoldCause, IllegalMove, Line, Message, StateForbids
-from crm.models.messages import Status
+from crm.models import MOVES, Attachment, Campaign, HoldCause, IllegalMove, Line, Message, StateForbids
+from crm.models.messages import CAMPAIGN_HOLDS, Status
 from crm.tests.factories import make_conversation, make_creator, make_message, make_user
 
 pytestmark = pytest.mark.django_db
@@ -149,6 +149,12 @@ class TestFront:
         mine, _other = make_message(), make_message()
 
         assert front_of(mine) == [mine]
+
+
+def test_the_states_that_hold_a_campaign_are_called_as_the_campaign_calls_them() -> None:
+    held = {Campaign.Status.PAUSED, Campaign.Status.NEEDS_REVIEW, Campaign.Status.CANCELLED}
+
+    assert set(CAMPAIGN_HOLDS) == held
 
 
 class TestRetry:
