@@ -75,6 +75,8 @@ def _forecast(
     message: Message, line: Line, dispatch: Dispatch, *, before_it: int, unknown_since: datetime | None, now: datetime
 ) -> Forecast:
     if message.status in IN_FLIGHT:
+        if message.status == Status.HANDED_OVER and dispatch.worker_trouble:
+            return _no_worker()
         return Forecast(now, "now", _("It is on its way."))
     if obstacle := _obstacle(message, line, dispatch, now):
         return obstacle
@@ -104,6 +106,12 @@ def _obstacle(message: Message, line: Line, dispatch: Dispatch, now: datetime) -
         return Forecast(
             None, "gate_down", _("The rate limiter cannot be reached, so nothing is sent until it is back.")
         )
+    if dispatch.worker_trouble:
+        return _no_worker()
+    return _obstacle_of_its_own(message, line, cause)
+
+
+def _obstacle_of_its_own(message: Message, line: Line, cause: str) -> Forecast | None:
     if message.waits_for_media:
         return Forecast(None, "media", _("Its media is being uploaded to the platform."))
     if cause == HoldCause.BROKEN or line.creator.seconds_between_messages is None:
@@ -111,6 +119,10 @@ def _obstacle(message: Message, line: Line, dispatch: Dispatch, now: datetime) -
     if cause == HoldCause.NOT_CONNECTED:
         return Forecast(None, "not_connected", _("The account is not connected."))
     return None
+
+
+def _no_worker() -> Forecast:
+    return Forecast(None, "worker_silent", _("No worker is running. It goes out as soon as one is back."))
 
 
 def _cause(line: Line, now: datetime) -> str:

@@ -6,7 +6,8 @@ so this file belongs to the pin in requirements.in; the journey test refuses a p
 """
 
 from functools import partial
-from typing import Any
+from time import monotonic
+from typing import Any, ClassVar
 
 import pycurl
 import structlog
@@ -26,6 +27,8 @@ class PollingConnection(AsyncSQSConnection):
     """Every poll comes to an end, whatever SQS answers or does not answer."""
 
     poll_limit_seconds = 20 + POLL_GRACE_SECONDS
+    #: When SQS last answered a poll of this process, by ``monotonic``; None before the first time.
+    answered_at: ClassVar[float | None] = None
 
     def get_http_connection(self) -> Any:
         def limit(curl: Any) -> None:
@@ -37,10 +40,13 @@ class PollingConnection(AsyncSQSConnection):
 
     def _on_list_ready(self, *args: Any) -> Any:
         try:
-            return super()._on_list_ready(*args)  # type: ignore[misc]  # kombu's stubs leave it out
+            found = super()._on_list_ready(*args)  # type: ignore[misc]  # kombu's stubs leave it out
         except Exception as error:  # kombu raises a bare Exception for every status it does not know
             log.warning("SQS refused a poll", error=str(error))
             return []
+        if found != []:  # which is what kombu makes of a 5xx
+            PollingConnection.answered_at = monotonic()
+        return found
 
 
 class Channel(SQS.Channel):

@@ -17,7 +17,7 @@ from django.db import Error as DatabaseUnavailable
 from django.db import close_old_connections, connection
 
 from crm.clock import database_now
-from crm.models import Dispatch, Line
+from crm.models import Dispatch, Line, Worker
 from crm.tidying import forget_expired
 from onlyfans import delivery, events, media, reconciling, tasks
 from onlyfans.gate import bucket
@@ -122,7 +122,7 @@ class Sampler(threading.Thread):
 
 
 def sample() -> None:
-    """Write the queue's figures and the gate's health where pages and the API find them."""
+    """Write the queue's figures and how gate and workers are where pages and the API find them."""
     changes: dict[str, object] = {}
     try:
         seen = figures()
@@ -140,7 +140,7 @@ def sample() -> None:
         changes["gate_trouble"] = ""
     except GateUnavailable as error:
         changes["gate_trouble"] = f"Redis: {error}"
-    Dispatch.note(**changes)
+    Dispatch.note(worker_trouble=Worker.trouble(database_now()), **changes)
 
 
 def begin(*, resume: bool) -> None:

@@ -1,4 +1,4 @@
-"""The queue's own rows: every creator's line, and the dispatch loop with its kill switch."""
+"""The queue's own rows: every creator's line, the workers, and the dispatch loop with its kill switch."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from crm.admin.conversations import ReadOnly
 from crm.clock import database_now
-from crm.models import Dispatch, Line, Message
+from crm.models import Dispatch, Line, Message, Worker
 
 
 @admin.register(Line)
@@ -45,6 +45,8 @@ class DispatchAdmin(ReadOnly, admin.ModelAdmin):
         "queue_sampled_at",
         "queue_trouble",
         "gate_trouble",
+        "worker_trouble",
+        "over_threshold",
     )
     actions = ("stop_all_sending", "resume_all_sending")
 
@@ -52,6 +54,10 @@ class DispatchAdmin(ReadOnly, admin.ModelAdmin):
         """The switch is there before the first dispatch loop ever ran."""
         Dispatch.current()
         return super().changelist_view(request, extra_context)
+
+    @admin.display(description=_("warnings"))
+    def over_threshold(self, dispatch: Dispatch) -> str:
+        return " ".join(dispatch.warnings.values())
 
     def has_stop_permission(self, request: HttpRequest) -> bool:
         """Nobody edits the row, yet whoever may change it may pull the switch."""
@@ -68,3 +74,13 @@ class DispatchAdmin(ReadOnly, admin.ModelAdmin):
     def resume_all_sending(self, request: HttpRequest, rows: QuerySet[Dispatch]) -> None:
         Dispatch.resume_sending()
         self.message_user(request, _("Sending goes on."), messages.SUCCESS)
+
+
+@admin.register(Worker)
+class WorkerAdmin(ReadOnly, admin.ModelAdmin):
+    list_display = ("name", "alive", "seen_at", "polled_at", "started_at")
+    ordering = ("-seen_at",)
+
+    @admin.display(boolean=True, description=_("alive"))
+    def alive(self, worker: Worker) -> bool:
+        return Worker.objects.alive(database_now()).filter(pk=worker.pk).exists()

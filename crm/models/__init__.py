@@ -14,6 +14,7 @@ from crm.models.snippets import Snippet
 from crm.models.tags import FanTag, Tag
 from crm.models.transactions import Payment, SubscriptionEvent, Transaction
 from crm.models.users import User
+from crm.models.workers import Worker
 
 __all__ = [
     "MOVES",
@@ -44,4 +45,5 @@ __all__ = [
     "Tag",
     "Transaction",
     "User",
+    "Worker",
 ]

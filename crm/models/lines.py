@@ -184,6 +184,10 @@ class Dispatch(models.Model):
     queue_sampled_at = models.DateTimeField(null=True, blank=True)
     queue_trouble = models.CharField(max_length=300, blank=True)
     gate_trouble = models.CharField(max_length=300, blank=True)
+    worker_trouble = models.CharField(max_length=300, blank=True)
+    warnings = models.JSONField(
+        default=dict, blank=True, help_text="What was over its threshold when dispatch last looked: code and words."
+    )
 
     class Meta:
         verbose_name_plural = "dispatch"
@@ -208,11 +212,13 @@ class Dispatch(models.Model):
     @property
     def trouble(self) -> str:
         """What keeps everybody's messages waiting, for those who write them. Addresses and names of the
-        installation, which the two troubles may quote, are for its operators."""
+        installation, which the three troubles may quote, are for its operators."""
         if self.queue_trouble:
             return _text("The queue cannot be reached. What waits goes out as soon as it is back.")
         if self.gate_trouble:
             return _text("The rate limiter cannot be reached, so nothing is sent until it is back.")
+        if self.worker_trouble:
+            return _text("No worker is running. What waits goes out as soon as one is back.")
         return ""
 
     def is_silent(self, now: datetime) -> bool:

@@ -21,6 +21,7 @@ from django.utils.translation import gettext as _text
 from django.utils.translation import gettext_lazy as _
 
 from crm.clock import database_now
+from crm.correlation import CORRELATION_ID_MAX, current_correlation_id
 from crm.models.creators import Creator
 from crm.models.lines import Line
 
@@ -191,6 +192,12 @@ class Message(models.Model):
     client_key = models.UUIDField(
         null=True, blank=True, help_text="Chosen by the client: a request sent twice is one message."
     )
+    correlation_id = models.CharField(
+        max_length=CORRELATION_ID_MAX,
+        blank=True,
+        default=current_correlation_id,
+        help_text="Of the request that caused it; every log line about this message carries it.",
+    )
     seq = models.PositiveBigIntegerField(default=0)
 
     send_at = models.DateTimeField(help_text="When it was meant to go; for a fan's message, when it was written.")
@@ -209,6 +216,9 @@ class Message(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     sending_at = models.DateTimeField(null=True, blank=True, help_text="When the call to the platform began.")
     sent_at = models.DateTimeField(null=True, blank=True)
+    settled_at = models.DateTimeField(
+        null=True, blank=True, help_text="When it was last written that our message was sent or failed."
+    )
     delivered_at = models.DateTimeField(null=True, blank=True)
     read_at = models.DateTimeField(null=True, blank=True)
     purchased_at = models.DateTimeField(null=True, blank=True, help_text="When the fan unlocked it.")
@@ -247,6 +257,12 @@ class Message(models.Model):
             models.Index(
                 fields=["creator", "sending_at"], condition=Q(sending_at__isnull=False), name="message_calls_begun"
             ),
+            # How many are in this state? Plain enough for SQLite, which matches a list of states to no partial index.
+            models.Index(fields=["status"], name="message_by_status"),
+            # How many became sent or failed in these minutes?
+            models.Index(fields=["settled_at"], condition=Q(settled_at__isnull=False), name="message_settled"),
+            # How many did people write in these minutes?
+            models.Index(fields=["created_at"], condition=Q(direction=Direction.OUT), name="message_written"),
             # The thread, newest first.
             models.Index(fields=["conversation", "-send_at", "-id"], name="message_thread"),
             # What changed since?
@@ -317,6 +333,9 @@ class Message(models.Model):
                 changes["seq"] = Line.objects.wake(self.creator_id, at=changes.get("due_at", self.due_at))
             else:
                 changes["seq"] = Line.objects.stamp(self.creator_id)
+            if to in (Status.SENT, Status.FAILED):
+                # With the line locked, and so in commit order: what counts by time misses none.
+                changes["settled_at"] = database_now()
             moved = Message.objects.filter(
                 Q() if provided is None else provided, pk=self.pk, status=self.status, lease=self.lease
             ).update(**changes)

@@ -160,6 +160,7 @@ def held_stamp(line: Line | None, dispatch: Dispatch, *, now: datetime) -> str:
         dispatch.is_silent(now),
         dispatch.gate_trouble,
         dispatch.queue_trouble,
+        dispatch.worker_trouble,
         timezone.localdate(now),
     )
     return f"{zlib.crc32(repr(seen).encode()):08x}"

@@ -15,6 +15,7 @@ from crm.models.messages import FOR_A_PERSON, IN_FLIGHT, ON_THE_PLATFORM, Status
 
 # Their own words, which may name addresses and accounts of the installation, are in the admin and in queue_status.
 QUEUE_DOWN = "SQS cannot be reached. Messages wait and go out as soon as it is back."
+NO_WORKER = "No worker is running. Messages wait and go out as soon as one is back."
 GATE_DOWN = "Redis cannot be reached, so nothing is sent until it is back."
 METRICS_PERIOD = timedelta(hours=24)
 
@@ -49,6 +50,7 @@ def _troubles(seen: Dispatch, now: datetime) -> list[dict[str, str]]:
         "dispatch": "The dispatch loop is not running." if seen.is_silent(now) else "",
         "sqs": QUEUE_DOWN if seen.queue_trouble else "",
         "rateLimiter": GATE_DOWN if seen.gate_trouble else "",
+        "worker": NO_WORKER if seen.worker_trouble else "",
     }
     return [{"component": component, "words": words} for component, words in found.items() if words]
 

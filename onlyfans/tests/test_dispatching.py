@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
 from crm.clock import database_now
-from crm.models import Conversation, Dispatch, KeptReply, Line
+from crm.models import Conversation, Dispatch, KeptReply, Line, Worker
 from crm.models.messages import Status
 from crm.tests.factories import make_conversation, make_creator, make_message, make_user
 from onlyfans import dispatching
@@ -138,10 +138,12 @@ class TestCommands:
     ) -> None:
         conversation.queue(text="Hello!", author=None)
         Dispatch.note(heartbeat_at=database_now())
+        Worker.beat("one", now=database_now(), polled_at=None)
 
         call_command("queue_status", json=True)
 
         report = json.loads(capsys.readouterr().out)
+        assert report["workers"] == {"alive": 1, "trouble": ""}
         assert report["queue"] == {"depth": 0, "inFlight": 0, "dlq": 0, "trouble": ""}
         assert [line["waiting"] for line in report["lines"]] == [1]
 
@@ -156,6 +158,7 @@ class TestCommands:
         assert exit_code.value.code == 1
         printed = capsys.readouterr().out
         assert "SQS       OUT OF REACH: Not configured: SQS_RATE_LIMITER_QUEUE_URL." in printed
+        assert "worker    NOT LISTENING: No worker has been seen." in printed
         assert "dispatch  NOT RUNNING (last heartbeat never UTC)" in printed
 
     def test_queue_status_says_since_when_sending_is_stopped_and_how_it_goes_on(

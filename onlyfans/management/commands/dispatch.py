@@ -33,7 +33,7 @@ class Command(BaseCommand):
         if settings.RATE_LIMITER_ENABLED:
             sampler.start()
         else:
-            Dispatch.note(queue_trouble="", gate_trouble="")
+            Dispatch.note(queue_trouble="", gate_trouble="", worker_trouble="")
         DispatchLoop().run(stop)
         if sampler.is_alive():
             sampler.join(timeout=5)

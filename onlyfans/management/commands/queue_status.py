@@ -10,7 +10,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import Count, Min, Q
 
 from crm.clock import database_now
-from crm.models import Dispatch, Line
+from crm.models import Dispatch, Line, Worker
 from crm.models.messages import FOR_A_PERSON, IN_FLIGHT, Status
 from onlyfans.queue import QueueUnavailable, figures
 
@@ -23,7 +23,13 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         now = database_now()
-        report: dict[str, Any] = {"at": now, "queue": _queue(), "dispatch": _dispatch(now), "lines": _lines(now)}
+        report: dict[str, Any] = {
+            "at": now,
+            "queue": _queue(),
+            "workers": _workers(now),
+            "dispatch": _dispatch(now),
+            "lines": _lines(now),
+        }
         if options["json"]:
             self.stdout.write(json.dumps(report, cls=DjangoJSONEncoder))
         else:
@@ -31,6 +37,7 @@ class Command(BaseCommand):
         dispatch = report["dispatch"]
         if (
             report["queue"]["trouble"]
+            or report["workers"]["trouble"]
             or dispatch["rateLimiterTrouble"]
             or dispatch["stoppedAt"]
             or not dispatch["running"]
@@ -48,6 +55,12 @@ def _queue() -> dict[str, Any]:
     return {"depth": seen.depth, "inFlight": seen.in_flight, "dlq": seen.dlq, "trouble": ""}
 
 
+def _workers(now: datetime) -> dict[str, Any]:
+    if not settings.RATE_LIMITER_ENABLED:
+        return {"alive": None, "trouble": ""}
+    return {"alive": Worker.objects.alive(now).count(), "trouble": Worker.trouble(now)}
+
+
 def _dispatch(now: datetime) -> dict[str, Any]:
     row = Dispatch.current()
     return {
@@ -56,6 +69,7 @@ def _dispatch(now: datetime) -> dict[str, Any]:
         "stoppedAt": row.stopped_at,
         "stoppedReason": row.stopped_reason,
         "rateLimiterTrouble": row.gate_trouble,
+        "warnings": row.warnings,
     }
 
 
@@ -100,10 +114,10 @@ def _table(report: dict[str, Any]) -> str:
             for line in report["lines"]
         ),
     ]
-    return "\n".join([*_heading(report["queue"], report["dispatch"]), "", *rows])
+    return "\n".join([*_heading(report["queue"], report["workers"], report["dispatch"]), "", *rows])
 
 
-def _heading(queue: dict[str, Any], dispatch: dict[str, Any]) -> list[str]:
+def _heading(queue: dict[str, Any], workers: dict[str, Any], dispatch: dict[str, Any]) -> list[str]:
     """What holds everybody, each on its own line, with what to do about it."""
     heartbeat = _moment(dispatch["heartbeatAt"]) or "never"
     if not settings.RATE_LIMITER_ENABLED:
@@ -113,13 +127,20 @@ def _heading(queue: dict[str, Any], dispatch: dict[str, Any]) -> list[str]:
     lines = [
         f"SQS       {_out_of_reach(queue['trouble'].removeprefix('SQS: ')) or figures_line}",
         f"Redis     {_out_of_reach(dispatch['rateLimiterTrouble'].removeprefix('Redis: ')) or 'answers'}",
+        f"worker    {_worker_line(workers)}",
         f"dispatch  {'running' if dispatch['running'] else 'NOT RUNNING'} (last heartbeat {heartbeat} UTC)",
     ]
     if dispatch["stoppedAt"]:
         since = _moment(dispatch["stoppedAt"])
         lines.append(f"sending   STOPPED since {since} UTC: {dispatch['stoppedReason']}")
         lines.append("          manage.py resume_sending lets it go on.")
-    return lines
+    return [*lines, *(f"WARNING   {words}" for words in dispatch["warnings"].values())]
+
+
+def _worker_line(workers: dict[str, Any]) -> str:
+    if workers["alive"] is None:
+        return "not used"
+    return f"NOT LISTENING: {workers['trouble']}" if workers["trouble"] else f"{workers['alive']} alive"
 
 
 def _out_of_reach(trouble: str) -> str:

@@ -3,7 +3,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from crm.clock import database_now
-from crm.models import Dispatch
+from crm.models import Dispatch, Worker
 from crm.tests.factories import make_conversation, make_creator, make_user
 from onlyfans import dispatching
 from tests.servers import Queues
@@ -48,8 +48,32 @@ def test_names_redis_and_the_kill_switch_and_a_silent_dispatch(client: Client, s
 
     troubles = {trouble["component"]: trouble["words"] for trouble in client.get(STATUS).json()["troubles"]}
 
-    assert set(troubles) == {"stopped", "dispatch", "rateLimiter"}
+    assert set(troubles) == {"stopped", "dispatch", "rateLimiter", "worker"}
     assert troubles["stopped"] == "fire"
+
+
+def test_a_message_that_no_worker_takes_says_so_everywhere(client: Client, sqs: Queues, redis_server: object) -> None:
+    user = make_user()
+    message = make_conversation(make_creator(user)).queue(text="Hello!", author=user)
+    Dispatch.note(heartbeat_at=database_now())
+    client.force_login(user)
+    address, page = (
+        f"/api/onlyfans/messages/{message.public_id}",
+        f"/messages/onlyfans/{message.conversation.public_id}",
+    )
+
+    dispatching.sample()
+    message.hand_over(until=database_now())
+
+    assert [trouble["component"] for trouble in client.get(STATUS).json()["troubles"]] == ["worker"]
+    assert client.get(address).json()["waiting"]["code"] == "worker_silent"
+    assert "No worker is running" in client.get(page).text
+
+    Worker.beat("one", now=database_now(), polled_at=None)
+    dispatching.sample()
+
+    assert client.get(STATUS).json()["troubles"] == []
+    assert client.get(address).json()["waiting"]["code"] == "now"
 
 
 def test_shows_each_of_the_users_creators_and_nobody_elses(client: Client) -> None:
