@@ -1,7 +1,8 @@
 from django.apps import AppConfig
 from django.core.checks import register
+from django.db.models.signals import post_migrate
 
-from crm import checks
+from crm import checks, searching
 
 
 class CrmConfig(AppConfig):
@@ -13,3 +14,4 @@ class CrmConfig(AppConfig):
 
     def ready(self) -> None:
         register(checks.pace_can_be_read)
+        post_migrate.connect(searching.keep_words_indexed, sender=self)

@@ -65,7 +65,9 @@ def merge(kept: Fan, other: Fan) -> Fan:
                 event.save(update_fields=["fan"])
         Fan.objects.get(pk=other.pk).delete()
         changes = _best_of(kept, other)
-        Fan.objects.filter(pk=kept.pk).update(**changes)
+        for field, value in changes.items():
+            setattr(kept, field, value)
+        kept.save(update_fields=changes)
         Transaction.objects.recount_fans([kept.pk])
         kept.refresh_from_db()
     return kept

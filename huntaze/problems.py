@@ -55,7 +55,16 @@ class ProblemHandler(ExceptionHandler):
             return exceptions.ValidationError(exc.messages)
         shape = getattr(self.context["view"], "input_shape", None)
         names = {str(field.source or name): name for name, field in shape().get_fields().items()} if shape else {}
-        return exceptions.ValidationError({names.get(key, key): words for key, words in exc.message_dict.items()})
+        return exceptions.ValidationError(
+            {
+                names.get(key, key): [
+                    exceptions.ErrorDetail(words, code=error.code or "invalid")
+                    for error in errors
+                    for words in error.messages
+                ]
+                for key, errors in exc.error_dict.items()
+            }
+        )
 
     def should_not_handle(self, exc: Exception) -> bool:
         """In DEBUG too it is a program that asks; the traceback is in the log."""

@@ -273,6 +273,9 @@ RECONCILE_ABSENT_AGAIN_SECONDS = env.float("RECONCILE_ABSENT_AGAIN_SECONDS", 60.
 #: Seconds between two sweeps of the dispatch loop.
 SWEEP_SECONDS = env.float("SWEEP_SECONDS", 30.0)
 
+#: What keeps more of a fan than the ledger, and forgets it in the transaction that erases the fan.
+ALSO_FORGET = ["onlyfans.erasing.forget"]
+
 # --- Logging: one JSON object a line, or readable lines in DEBUG. Never a message text, never a secret.
 
 LOG_LEVEL = env("LOG_LEVEL", default="INFO")

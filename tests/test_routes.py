@@ -56,6 +56,15 @@ POST   /api/auth/refresh                                        401       401   
 POST   /api/auth/logout                                         401       401   401    401     401     401   401
        {"refresh": "made up"}
 
+GET    /api/crm/fans                                            401       200   200    200     200     200   200
+POST   /api/crm/fans                                            401       404   403    201     201     201   404
+       {"creatorId": "<creator>", "handle": "newcomer"}
+GET    /api/crm/fans/<fan>                                      401       404   200    200     200     200   404
+PUT    /api/crm/fans/<fan>                                      401       404   403    200     200     200   404
+       {"platformId": "100", "name": "Mia"}
+PATCH  /api/crm/fans/<fan>                                      401       404   403    200     200     200   404
+       {"name": "Mia"}
+DELETE /api/crm/fans/<fan>                                      401       404   403    403     204     204   404
 GET    /api/crm/conversations                                   401       200   200    200     200     200   200
 GET    /api/crm/conversations/<conversation>/messages           401       404   200    200     200     200   404
 POST   /api/crm/conversations/<conversation>/messages           401       404   403    202     202     202   404
@@ -206,6 +215,7 @@ def make_world() -> dict[str, object]:
     conversation = make_conversation(fan=fan)
     return {
         "password": PASSWORD,
+        "creator": creator.public_id,
         "fan": fan.public_id,
         "conversation": conversation.public_id,
         "queued": make_message(conversation).public_id,

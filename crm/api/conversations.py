@@ -3,21 +3,24 @@
 from typing import Any, cast
 
 from django.shortcuts import get_object_or_404
+from django.utils import timezone
 from rest_framework import serializers, status
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from crm.api.access import creators_of, user_of
 from crm.api.idempotency import idempotent
-from crm.api.paging import NewestConversationFirst, NewestMessageFirst
+from crm.api.paging import ListQuery
 from crm.api.shapes import iso
+from crm.conditions import Scope
 from crm.forecast import Forecast, forecasts
 from crm.models import Attachment, Conversation, Creator, Message, User
-from crm.models.conversations import ConversationQuerySet
+from crm.paging import sortings
 
 
-class FanShape(serializers.Serializer[Any]):
+class FanBrief(serializers.Serializer[Any]):
     id = serializers.UUIDField(source="public_id")
     platformId = serializers.CharField(source="platform_id")
     handle = serializers.CharField()
@@ -29,7 +32,7 @@ class FanShape(serializers.Serializer[Any]):
 class ConversationShape(serializers.Serializer[Any]):
     id = serializers.UUIDField(source="public_id")
     creatorId = serializers.UUIDField(source="creator.public_id")
-    fan = FanShape()
+    fan = FanBrief()
     lastMessageAt = serializers.DateTimeField(source="last_message_at")
     lastText = serializers.CharField(source="last_text")
     lastDirection = serializers.CharField(source="last_direction")
@@ -84,29 +87,32 @@ class NewMessageShape(serializers.Serializer[Any]):
     )
 
 
+class ConversationQuery(ListQuery):
+    sortings = sortings(lastMessageAt="last_message_at")
+    default_sort = "-lastMessageAt"
+    conditions = ("search", "tag", "priority", "unread", "unanswered", "assigned", "failed")
+
+    creatorId = serializers.UUIDField(required=False)
+
+
 class ConversationList(APIView):
-    """GET: the user's conversations, newest first. Filters: ``unread=true``, ``creatorId``."""
+    """GET: the user's conversations, newest first."""
 
     def get(self, request: Request) -> Response:
-        conversations = Conversation.objects.for_user(request.user).select_related("fan", "creator").newest_first()
-        filters = ConversationFilters(data=request.query_params)
-        filters.is_valid(raise_exception=True)
-        conversations = filters.apply(conversations)
-        pages = NewestConversationFirst()
-        page = pages.paginate_queryset(conversations, request, view=self)
-        return pages.get_paginated_response(ConversationShape(page, many=True).data)
+        query = ConversationQuery.of(request)
+        creators = creators_of(request, query.get("creatorId"))
+        scope = Scope(frozenset(creators), timezone.now(), user_of(request).pk, fan="fan__", talk="")
+        conversations = Conversation.objects.filter(creator__in=list(creators)).select_related("fan", "creator")
+        return query.reply(
+            request,
+            query.narrowed(conversations, scope),
+            lambda rows: list(ConversationShape(rows, many=True).data),
+        )
 
 
-class ConversationFilters(serializers.Serializer[Any]):
-    unread = serializers.BooleanField(required=False, allow_null=True, default=None)
-    creatorId = serializers.UUIDField(required=False, default=None)
-
-    def apply(self, conversations: ConversationQuerySet) -> ConversationQuerySet:
-        if (unread := self.validated_data["unread"]) is not None:
-            conversations = conversations.filter(**{"unread_count__gt" if unread else "unread_count": 0})
-        if creator_id := self.validated_data["creatorId"]:
-            conversations = conversations.filter(creator__public_id=creator_id)
-        return conversations
+class MessageQuery(ListQuery):
+    sortings = sortings(sendAt="send_at")
+    default_sort = "-sendAt"
 
 
 class ConversationMessages(APIView):
@@ -116,9 +122,7 @@ class ConversationMessages(APIView):
 
     def get(self, request: Request, conversation_id: str) -> Response:
         conversation = _find(request, conversation_id)
-        pages = NewestMessageFirst()
-        page = pages.paginate_queryset(conversation.messages.prefetch_related("attachments"), request, view=self)
-        return pages.get_paginated_response(_shown(page or []))
+        return MessageQuery.of(request).reply(request, conversation.messages.prefetch_related("attachments"), _shown)
 
     @idempotent
     def post(self, request: Request, conversation_id: str) -> Response:

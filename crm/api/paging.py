@@ -1,23 +1,96 @@
-"""Lists are paged by cursor: a keyset on (time, id), so nothing is skipped or repeated while rows come in."""
+"""The query string of lists, and a list's reply. What paging means is in ``crm/paging.py``."""
 
-from rest_framework.pagination import CursorPagination
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Self, TypeVar
+
+from django.core.exceptions import ValidationError as Refused
+from django.db import models
+from django.utils.translation import gettext as _
+from rest_framework import serializers
+from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.utils.urls import remove_query_param, replace_query_param
+
+from crm.conditions import CONDITIONS, Scope
+from crm.paging import LIMIT_DEFAULT, LIMIT_MAX, Sorting, page_of
+
+M = TypeVar("M", bound=models.Model)
 
 
-class NewestFirst(CursorPagination):
-    """``limit`` rows (50, at most 200) and links to the next ones."""
+class ConditionField(serializers.Field):
+    """A condition of ``crm/conditions.py`` as a query parameter."""
 
-    page_size = 50
-    page_size_query_param = "limit"
-    max_page_size = 200
+    def __init__(self, name: str) -> None:
+        self.condition = CONDITIONS[name]
+        super().__init__(required=False, help_text=self.condition.words)
 
-    def get_paginated_response(self, data: object) -> Response:
-        return Response({"next": self.get_next_link(), "previous": self.get_previous_link(), "results": data})
+    def to_internal_value(self, raw: Any) -> Any:
+        try:
+            return self.condition.kind.read(raw)
+        except Refused as error:
+            raise serializers.ValidationError(error.messages) from None
 
 
-class NewestConversationFirst(NewestFirst):
-    ordering = ("-last_message_at", "-id")
+class Query(serializers.Serializer[Any]):
+    """The query string of a request. A parameter nobody knows is refused: misspelt, it would choose everything."""
+
+    @classmethod
+    def of(cls, request: Request) -> Self:
+        query = cls(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        return query
+
+    def validate(self, values: dict[str, Any]) -> dict[str, Any]:
+        unknown = sorted(set(self.initial_data) - set(self.fields))
+        if unknown:
+            words = _("There is no such parameter. There are: %(names)s.") % {"names": ", ".join(self.fields)}
+            raise serializers.ValidationError(dict.fromkeys(unknown, words))
+        return values
+
+    def get(self, name: str) -> Any:
+        return self.validated_data.get(name)
 
 
-class NewestMessageFirst(NewestFirst):
-    ordering = ("-send_at", "-id")
+class ListQuery(Query):
+    """The query string of a list."""
+
+    sortings: ClassVar[Mapping[str, Sorting]]
+    default_sort: ClassVar[str]
+    #: Conditions on fans by which the list can be narrowed.
+    conditions: ClassVar[tuple[str, ...]] = ()
+
+    limit = serializers.IntegerField(min_value=1, max_value=LIMIT_MAX, default=LIMIT_DEFAULT)
+    cursor = serializers.CharField(required=False, max_length=2000, help_text="From next or previous; opaque.")
+    total = serializers.BooleanField(default=False, help_text="Count the whole list, too.")
+
+    def get_fields(self) -> dict[str, Any]:
+        sort = serializers.ChoiceField(choices=list(self.sortings), default=self.default_sort)
+        conditions = {name: ConditionField(name) for name in self.conditions}
+        return super().get_fields() | {"sort": sort} | conditions
+
+    def narrowed(self, rows: "models.QuerySet[M]", scope: Scope) -> "models.QuerySet[M]":
+        """Those of ``rows`` for which all the conditions asked for hold."""
+        for name in self.conditions:
+            if name in self.validated_data:
+                rows = rows.filter(CONDITIONS[name].holds(self.validated_data[name], scope))
+        return rows
+
+    def reply(
+        self, request: Request, rows: "models.QuerySet[M]", shown: Callable[[list[M]], list[dict[str, Any]]]
+    ) -> Response:
+        """The page of ``rows`` that the query asks for."""
+        asked = self.validated_data
+        page = page_of(rows, self.sortings[asked["sort"]], cursor=asked.get("cursor", ""), limit=asked["limit"])
+        body = {
+            "next": _link(request, page.next),
+            "previous": _link(request, page.previous),
+            "results": shown(page.rows),
+        }
+        return Response(body | ({"total": rows.count()} if asked["total"] else {}))
+
+
+def _link(request: Request, cursor: str) -> str | None:
+    """The same list from ``cursor`` on; it was counted already."""
+    if not cursor:
+        return None
+    return replace_query_param(remove_query_param(request.build_absolute_uri(), "total"), "cursor", cursor)

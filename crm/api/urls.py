@@ -1,16 +1,25 @@
 """Addresses of the ledger's API; each works with and without a trailing slash."""
 
-from django.urls import re_path
+from typing import Any
 
-from crm.api import conversations
+from django.urls import URLPattern, re_path
+
+from crm.api import conversations, fans
 from crm.api.shapes import UUID
 
-CONVERSATION = rf"crm/conversations/(?P<conversation_id>{UUID})"
+
+def address(route: str, view: Any, name: str) -> URLPattern:
+    """``route`` has the names of ids in braces."""
+    pattern = route.replace("{", "(?P<").replace("}", f">{UUID})")
+    return re_path(f"^crm/{pattern}/?$", view.as_view(), name=name)
+
 
 urlpatterns = [
-    re_path(r"^crm/conversations/?$", conversations.ConversationList.as_view(), name="api-conversations"),
-    re_path(
-        rf"^{CONVERSATION}/messages/?$", conversations.ConversationMessages.as_view(), name="api-conversation-messages"
+    address("fans", fans.FanList, "api-fans"),
+    address("fans/{fan_id}", fans.FanDetail, "api-fan"),
+    address("conversations", conversations.ConversationList, "api-conversations"),
+    address(
+        "conversations/{conversation_id}/messages", conversations.ConversationMessages, "api-conversation-messages"
     ),
-    re_path(rf"^{CONVERSATION}/read/?$", conversations.ConversationRead.as_view(), name="api-conversation-read"),
+    address("conversations/{conversation_id}/read", conversations.ConversationRead, "api-conversation-read"),
 ]

@@ -93,7 +93,8 @@ class Recipient(models.Model):
         ERASED = "erased", _("Erased")
 
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="recipients")
-    fan = models.ForeignKey(Fan, on_delete=models.CASCADE, related_name="campaign_recipients")
+    # Null: the person was erased. Their place stays counted.
+    fan = models.ForeignKey(Fan, on_delete=models.SET_NULL, null=True, blank=True, related_name="campaign_recipients")
     message = models.OneToOneField(
         Message, on_delete=models.SET_NULL, null=True, blank=True, related_name="campaign_recipient"
     )

@@ -1,18 +1,22 @@
 """Short words on fans, each belonging to one creator."""
 
 import uuid
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Self
 
+from django.core.exceptions import ValidationError
 from django.core.validators import ProhibitNullCharactersValidator
-from django.db import models
+from django.db import models, transaction
 from django.db.models.functions import Lower
+from django.utils.translation import gettext as _
 
 from crm.models.creators import Creator
-from crm.models.fans import Fan
+from crm.models.lines import Line
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
 
+    from crm.models.fans import Fan
     from crm.models.users import User
 
 
@@ -20,11 +24,47 @@ class TagQuerySet(models.QuerySet["Tag"]):
     def for_user(self, user: "User | AnonymousUser") -> Self:
         return self.filter(creator__memberships__user_id=user.pk)
 
+    def named(self, creator: Creator, names: Iterable[str]) -> "list[Tag]":
+        """The creator's tags of these names, in any case; those that were not there are there afterwards.
+
+        Raises ValidationError by "tags".
+        """
+        wanted: dict[str, str] = {}
+        for name in map(str.strip, names):
+            wanted.setdefault(name.casefold(), name)
+        if not wanted:
+            return []
+        with transaction.atomic():
+            Line.objects.stamp(creator.pk)
+            known = {tag.name.casefold(): tag for tag in Tag.objects.filter(creator=creator)}
+            new = [self._checked(Tag(creator=creator, name=name)) for key, name in wanted.items() if key not in known]
+            if new and len(known) + len(new) > Tag.PER_CREATOR_MAX:
+                raise ValidationError({"tags": _("At most %(max)d tags in all.") % {"max": Tag.PER_CREATOR_MAX}})
+            Tag.objects.bulk_create(new)
+            known |= {tag.name.casefold(): tag for tag in new}
+        return [known[key] for key in wanted]
+
+    def wear(self, fan: "Fan", names: Iterable[str]) -> None:
+        """The fan has the tags of these names and no other. Raises ValidationError by "tags"."""
+        tags = self.named(fan.creator, names)
+        if len(tags) > Tag.PER_FAN_MAX:
+            raise ValidationError({"tags": _("At most %(max)d tags on one fan.") % {"max": Tag.PER_FAN_MAX}})
+        FanTag.objects.filter(fan=fan).exclude(tag__in=tags).delete()
+        FanTag.objects.bulk_create([FanTag(fan=fan, tag=tag) for tag in tags], ignore_conflicts=True)
+
+    def _checked(self, tag: "Tag") -> "Tag":
+        try:
+            tag.full_clean(exclude=["creator"], validate_unique=False, validate_constraints=False)
+        except ValidationError as error:
+            raise ValidationError({"tags": error.messages}) from None
+        return tag
+
 
 class Tag(models.Model):
     """A word that a creator's team puts on fans; two that differ in case only are the same word."""
 
     NAME_MAX = 60
+    PER_FAN_MAX, PER_CREATOR_MAX = 50, 500
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     creator = models.ForeignKey(Creator, on_delete=models.CASCADE, related_name="tags")
@@ -44,7 +84,7 @@ class Tag(models.Model):
 class FanTag(models.Model):
     """This fan has this tag."""
 
-    fan = models.ForeignKey(Fan, on_delete=models.CASCADE, related_name="fan_tags")
+    fan = models.ForeignKey("crm.Fan", on_delete=models.CASCADE, related_name="fan_tags")
     tag = models.ForeignKey(Tag, on_delete=models.CASCADE, related_name="fan_tags")
     created_at = models.DateTimeField(auto_now_add=True)
 

@@ -350,7 +350,8 @@ class SubscriptionEvent(models.Model):
         EXPIRED = "expired", _("Expired")
 
     creator = models.ForeignKey(Creator, on_delete=models.CASCADE, related_name="subscription_events")
-    fan = models.ForeignKey(Fan, on_delete=models.CASCADE, related_name="subscription_events")
+    # Who came and who left stays counted when the person is erased.
+    fan = models.ForeignKey(Fan, on_delete=models.SET_NULL, null=True, blank=True, related_name="subscription_events")
     kind = models.CharField(max_length=8, choices=Kind)
     occurred_at = models.DateTimeField()
     price_cents = models.PositiveIntegerField(null=True, blank=True)

@@ -8,33 +8,21 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from crm.api.paging import NewestFirst
+from crm.api.access import Conflict, creators_of
+from crm.api.paging import ListQuery
 from crm.forecast import forecast
 from crm.models import Creator, Message, StateForbids, User
 from crm.models.messages import FOR_A_PERSON, MessageQuerySet
+from crm.paging import sortings
 from onlyfans.api.messages import as_json
 
 
-class Conflict(exceptions.APIException):
-    status_code = status.HTTP_409_CONFLICT
-    default_code = "state_forbids"
+class FailedQuery(ListQuery):
+    sortings = sortings(queuedAt="created_at")
+    default_sort = "-queuedAt"
 
-
-class LatestFirst(NewestFirst):
-    ordering = ("-id",)
-
-
-class FailedFilters(serializers.Serializer[Any]):
     status = serializers.ChoiceField(choices=FOR_A_PERSON, required=False)
     creatorId = serializers.UUIDField(required=False)
-
-    def apply(self, messages: MessageQuerySet) -> MessageQuerySet:
-        wanted = self.validated_data
-        if "status" in wanted:
-            messages = messages.filter(status=wanted["status"])
-        if "creatorId" in wanted:
-            messages = messages.filter(creator__public_id=wanted["creatorId"])
-        return messages
 
 
 class RetryShape(serializers.Serializer[Any]):
@@ -45,12 +33,12 @@ class FailedMessages(APIView):
     """GET: what failed, is unknown or needs a person, latest first, with cause. Filters: ``status``, ``creatorId``."""
 
     def get(self, request: Request) -> Response:
-        filters = FailedFilters(data=request.query_params)
-        filters.is_valid(raise_exception=True)
-        found = filters.apply(_mine(request).for_a_person())
-        pages = LatestFirst()
-        page = pages.paginate_queryset(found, request, view=self)
-        return pages.get_paginated_response([as_json(message, None) for message in page or []])
+        query = FailedQuery.of(request)
+        mine = Message.objects.filter(creator__in=list(creators_of(request, query.get("creatorId"))))
+        messages = mine.for_a_person().select_related("conversation__fan")
+        if status_asked := query.get("status"):
+            messages = messages.filter(status=status_asked)
+        return query.reply(request, messages, lambda rows: [as_json(message, None) for message in rows])
 
 
 class RetryMessage(APIView):

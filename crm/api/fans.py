@@ -1,0 +1,198 @@
+"""Fans: find, add, change, erase."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db.models import F, QuerySet
+from django.urls import reverse
+from django.utils import timezone
+from rest_framework import serializers, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from crm import erasing, segments
+from crm.api.access import Conflict, Creators, creators_of, found, one_creator, require_manager, require_writer, user_of
+from crm.api.idempotency import idempotent
+from crm.api.paging import ListQuery
+from crm.conditions import CENTS_MAX, CONDITIONS, Scope
+from crm.models import Fan, Platform, Segment, Subscription, Tag
+from crm.paging import sortings
+
+PRICE_MAX = 10_000_000
+
+
+class SubscriptionField(serializers.ChoiceField):
+    """The states by name; what is not known is "unknown"."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(choices=[value or "unknown" for value in Subscription.values], **options)
+
+    def to_internal_value(self, data: Any) -> str:
+        value: str = super().to_internal_value(data)
+        return "" if value == "unknown" else value
+
+    def to_representation(self, value: Any) -> str:
+        return value or "unknown"
+
+
+class FanShape(serializers.Serializer[Any]):
+    id = serializers.UUIDField(source="public_id")
+    creatorId = serializers.SerializerMethodField("creator_id")
+    conversationId = serializers.UUIDField(source="conversation_public_id")
+    platform = serializers.CharField()
+    platformId = serializers.CharField(source="platform_id")
+    handle = serializers.CharField()
+    name = serializers.CharField()
+    email = serializers.CharField()
+    valueCents = serializers.IntegerField(source="value_cents")
+    currency = serializers.SerializerMethodField()
+    subscription = SubscriptionField()
+    subscriptionPriceCents = serializers.IntegerField(source="subscription_price_cents")
+    subscriptionEndsAt = serializers.DateTimeField(source="subscription_ends_at")
+    joinedAt = serializers.DateTimeField(source="joined_at")
+    lastSeenAt = serializers.DateTimeField(source="last_seen_at")
+    lastPurchaseAt = serializers.DateTimeField(source="last_purchase_at")
+    isPriority = serializers.BooleanField(source="is_priority")
+    isBlocked = serializers.BooleanField(source="is_blocked")
+    isReachable = serializers.BooleanField(source="is_reachable")
+    tags = serializers.SerializerMethodField()
+    createdAt = serializers.DateTimeField(source="created_at")
+
+    def creator_id(self, fan: Fan) -> str:
+        return str(self.context["creators"][fan.creator_id].public_id)
+
+    def get_currency(self, fan: Fan) -> str:
+        currency: str = self.context["creators"][fan.creator_id].currency
+        return currency
+
+    def get_tags(self, fan: Fan) -> list[str]:
+        return [tag.name for tag in fan.tags.all()]
+
+
+class FanValues(serializers.Serializer[Any]):
+    """What may be written of a fan; in a PUT what is left out is emptied. The ledger checks the rules."""
+
+    platformId = serializers.CharField(source="platform_id", max_length=64, allow_blank=True, default="")
+    handle = serializers.CharField(max_length=120, allow_blank=True, default="")
+    name = serializers.CharField(max_length=200, allow_blank=True, default="")
+    email = serializers.EmailField(max_length=254, allow_blank=True, default="")
+    valueCents = serializers.IntegerField(
+        source="value_cents",
+        min_value=0,
+        max_value=CENTS_MAX,
+        allow_null=True,
+        default=None,
+        help_text="What the fan has spent until now; null leaves it to the payments that are known.",
+    )
+    subscription = SubscriptionField(default="")
+    subscriptionPriceCents = serializers.IntegerField(
+        source="subscription_price_cents", min_value=0, max_value=PRICE_MAX, allow_null=True, default=None
+    )
+    subscriptionEndsAt = serializers.DateTimeField(source="subscription_ends_at", allow_null=True, default=None)
+    joinedAt = serializers.DateTimeField(source="joined_at", allow_null=True, default=None)
+    lastSeenAt = serializers.DateTimeField(source="last_seen_at", allow_null=True, default=None)
+    isPriority = serializers.BooleanField(source="is_priority", default=False)
+    isBlocked = serializers.BooleanField(source="is_blocked", default=False)
+    tags = serializers.ListField(
+        child=serializers.CharField(max_length=Tag.NAME_MAX), max_length=Tag.PER_FAN_MAX, default=list
+    )
+
+
+class NewFan(FanValues):
+    creatorId = serializers.UUIDField(source="creator", required=False, default=None)
+    platform = serializers.ChoiceField(choices=Platform.choices, required=False)
+
+
+class FanQuery(ListQuery):
+    sortings = sortings(
+        createdAt="created_at",
+        valueCents="value_cents",
+        lastSeenAt="last_seen_at",
+        joinedAt="joined_at",
+        name="sort_name",
+    )
+    default_sort = "-createdAt"
+    conditions = tuple(CONDITIONS)
+
+    creatorId = serializers.UUIDField(required=False)
+    segment = serializers.UUIDField(required=False)
+
+
+class FanList(APIView):
+    """GET: the fans of the user's creators, or those asked for. POST: add one."""
+
+    input_shape = NewFan
+
+    def get(self, request: Request) -> Response:
+        query = FanQuery.of(request)
+        creators = creators_of(request, query.get("creatorId"))
+        now = timezone.now()
+        fans = query.narrowed(
+            Fan.objects.filter(creator__in=list(creators)), Scope(frozenset(creators), now, user_of(request).pk)
+        )
+        if segment_id := query.get("segment"):
+            segment = found(Segment.objects.for_user(request.user).select_related("creator"), segment_id)
+            fans = segments.select(fans, segment.rule, creator=segment.creator, now=now)
+        return query.reply(request, with_what_is_shown(fans), lambda rows: shown(rows, creators))
+
+    @idempotent
+    def post(self, request: Request) -> Response:
+        shape = NewFan(data=request.data)
+        shape.is_valid(raise_exception=True)
+        values = shape.validated_data
+        creator = one_creator(request, values.pop("creator"))
+        require_writer(request, creator.pk)
+        fan = Fan.objects.add(creator, **values)
+        address = request.build_absolute_uri(reverse("api-fan", args=[fan.public_id]))
+        return Response(_shown_alone(request, fan), status=status.HTTP_201_CREATED, headers={"Location": address})
+
+
+class FanDetail(APIView):
+    """GET: one fan. PUT: all of it. PATCH: what is named. DELETE: erase the person for good."""
+
+    input_shape = FanValues
+
+    def get(self, request: Request, fan_id: str) -> Response:
+        return Response(_shown_alone(request, _find(request, fan_id)))
+
+    def put(self, request: Request, fan_id: str) -> Response:
+        return self._change(request, fan_id, partial=False)
+
+    def patch(self, request: Request, fan_id: str) -> Response:
+        return self._change(request, fan_id, partial=True)
+
+    def delete(self, request: Request, fan_id: str) -> Response:
+        fan = _find(request, fan_id)
+        require_manager(request, fan.creator_id)
+        try:
+            erasing.erase_fan(fan)
+        except erasing.OnItsWay as error:
+            raise Conflict(str(error)) from error
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    def _change(self, request: Request, fan_id: str, *, partial: bool) -> Response:
+        fan = _find(request, fan_id)
+        require_writer(request, fan.creator_id)
+        shape = FanValues(data=request.data, partial=partial)
+        shape.is_valid(raise_exception=True)
+        fan.change(**shape.validated_data)
+        return Response(_shown_alone(request, fan))
+
+
+def with_what_is_shown(fans: QuerySet[Fan]) -> QuerySet[Fan]:
+    """What ``shown`` needs beside the rows: two queries however many fans."""
+    return fans.annotate(conversation_public_id=F("conversation__public_id")).prefetch_related("tags")
+
+
+def shown(fans: Sequence[Fan], creators: Creators) -> list[dict[str, Any]]:
+    return list(FanShape(fans, many=True, context={"creators": creators}).data)
+
+
+def _find(request: Request, fan_id: str) -> Fan:
+    return found(Fan.objects.for_user(request.user).select_related("creator"), fan_id)
+
+
+def _shown_alone(request: Request, fan: Fan) -> dict[str, Any]:
+    [row] = with_what_is_shown(Fan.objects.filter(pk=fan.pk))
+    return shown([row], {fan.creator_id: fan.creator})[0]

@@ -1,0 +1,154 @@
+"""Long lists in pieces: a place in a list is the sorted value and the key of a row, never a number of rows.
+
+Rows that come, go or move meanwhile neither repeat nor hide a row that stayed. Rows without the sorted value come last,
+in both directions of every sorting, on both databases.
+"""
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from cryptography.fernet import Fernet, InvalidToken
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import F, Func, Value
+from django.db.models.sql.compiler import SQLCompiler
+from django.utils.translation import gettext as _
+
+LIMIT_DEFAULT, LIMIT_MAX = 50, 200
+
+M = TypeVar("M", bound=models.Model)
+
+
+@dataclass(frozen=True, slots=True)
+class Sorting:
+    """One way to sort a list: by ``column``, then by key. An index of the list must begin like that."""
+
+    name: str
+    column: str
+    descending: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Between two rows: beside the row with this ``value`` and ``key``, looking on or, with ``back``, back."""
+
+    value: Any
+    key: int
+    back: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[M]):
+    """``next`` and ``previous`` are cursors; empty where the list ends."""
+
+    rows: list[M]
+    next: str
+    previous: str
+
+
+def sortings(*names: str, **columns: str) -> Mapping[str, Sorting]:
+    """What a list may be sorted by, each upwards and, with a minus before its name, downwards.
+
+    ``names`` are names of columns as they are; ``columns`` give a column its name outside.
+    """
+    both = {**{name: name for name in names}, **columns}
+    up = {name: Sorting(name, column, descending=False) for name, column in both.items()}
+    return up | {f"-{name}": Sorting(f"-{name}", column, descending=True) for name, column in both.items()}
+
+
+def page_of(rows: "models.QuerySet[M]", sorting: Sorting, *, cursor: str = "", limit: int = LIMIT_DEFAULT) -> Page[M]:
+    """The ``limit`` rows at ``cursor``, the first ones without it; in the list's order also when looking back.
+
+    One query, and a second one only where rows without the sorted value begin. Raises ValidationError by "cursor".
+    """
+    place = _read(cursor, rows.model, sorting) if cursor else None
+    back = place is not None and place.back
+    found: list[M] = []
+    for part in _parts(rows, sorting, place):
+        found += part[: limit + 1 - len(found)]
+        if len(found) > limit:
+            break
+    more, found = len(found) > limit, found[:limit]
+    if back:
+        found.reverse()
+    return Page(
+        found,
+        next=_write(found[-1], sorting, back=False) if found and (more or back) else "",
+        previous=_write(found[0], sorting, back=True) if found and place and (more or not back) else "",
+    )
+
+
+def _parts(rows: "models.QuerySet[M]", sorting: Sorting, place: Place | None) -> "list[models.QuerySet[M]]":
+    """The rest of the list from ``place`` on, in one or two parts: the rows with a value, and those without."""
+    back = place is not None and place.back
+    down = sorting.descending != back
+    sign = "-" if down else ""
+    valued = rows.order_by(f"{sign}{sorting.column}", f"{sign}pk")
+    if not _column(rows.model, sorting).null:
+        return [valued.filter(_beyond(sorting, place, down)) if place else valued]
+    valued = valued.filter(**{f"{sorting.column}__isnull": False})
+    empty = rows.filter(**{f"{sorting.column}__isnull": True}).order_by(f"{sign}pk")
+    if place is None:
+        return [valued, empty]
+    if place.value is None:
+        rest = empty.filter(**{"pk__lt" if down else "pk__gt": place.key})
+        return [rest, valued] if back else [rest]
+    rest = valued.filter(_beyond(sorting, place, down))
+    return [rest] if back else [rest, empty]
+
+
+def _beyond(sorting: Sorting, place: Place, down: bool) -> "Beyond":
+    return Beyond(sorting.column, place, "<" if down else ">")
+
+
+class Beyond(Func):
+    """(column, key) < (value, key), which both databases answer from one index; the same said with OR they do not."""
+
+    output_field = models.BooleanField()
+
+    def __init__(self, column: str, place: Place, sign: str) -> None:
+        self.place, self.sign = place, sign
+        super().__init__(F(column), F("pk"))
+
+    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **_: Any) -> Any:  # type: ignore[override]
+        column, key = self.get_source_expressions()
+        sides = [column, key, Value(self.place.value, column.output_field), Value(self.place.key, key.output_field)]
+        written = [compiler.compile(side) for side in sides]
+        (left, pk, value, at), parameters = zip(*written, strict=True)
+        return f"({left}, {pk}) {self.sign} ({value}, {at})", [each for some in parameters for each in some]
+
+
+# --- Cursors. Sealed: a row's key is nobody's business, and what comes back is what was given out.
+
+
+def _write(row: models.Model, sorting: Sorting, *, back: bool) -> str:
+    column = _column(row, sorting)
+    value = None if column.value_from_object(row) is None else column.value_to_string(row)
+    said = json.dumps([row._meta.label_lower, sorting.name, value, row.pk, back])
+    return _seal().encrypt(said.encode()).decode().rstrip("=")
+
+
+def _read(cursor: str, model: type[models.Model], sorting: Sorting) -> Place:
+    try:
+        said = _seal().decrypt(cursor + "=" * (-len(cursor) % 4))
+    except (InvalidToken, ValueError):
+        raise ValidationError({"cursor": _("This is not a cursor of ours. Begin again without one.")}) from None
+    label, name, value, key, back = json.loads(said)
+    if (label, name) != (model._meta.label_lower, sorting.name):
+        raise ValidationError({"cursor": _("This cursor belongs to another list or sorting. Begin again without one.")})
+    return Place(None if value is None else _column(model, sorting).to_python(value), key, back)
+
+
+def _column(model: models.Model | type[models.Model], sorting: Sorting) -> Any:
+    return model._meta.get_field(sorting.column)
+
+
+def _seal() -> Fernet:
+    key = hashlib.sha256(b"huntaze.cursors:" + settings.SECRET_KEY.encode()).digest()
+    return Fernet(base64.urlsafe_b64encode(key))

@@ -1,0 +1,29 @@
+import pytest
+from django.utils import timezone
+
+from crm import erasing
+from crm.tests.factories import make_creator, make_fan
+from onlyfans.models import Connection, WebhookEvent
+
+pytestmark = pytest.mark.django_db
+
+
+def test_an_erased_fans_events_lose_their_bodies_and_nobody_elses_do() -> None:
+    creator = make_creator()
+    connection = Connection.objects.create(creator=creator)
+    fan = make_fan(creator, platform_id="12")
+    bodies = [
+        {"fromUser": {"id": 12, "name": "Mia"}},
+        {"users": [{"id": "12"}]},
+        {"fromUser": {"id": 123}, "text": "12 roses"},
+    ]
+    for number, body in enumerate(bodies):
+        WebhookEvent.objects.create(
+            connection=connection, event_key=str(number), kind="x", payload=body, due_at=timezone.now()
+        )
+
+    erasing.erase_fan(fan)
+
+    events = WebhookEvent.objects.order_by("event_key")
+    assert [event.payload for event in events] == [{}, {}, bodies[2]]
+    assert [event.read_at is not None for event in events] == [True, True, False]
