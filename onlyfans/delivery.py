@@ -440,11 +440,12 @@ def _throttled(message: Message, after: float, words: str) -> None:
     Line.objects.hold(message.creator_id, until=until, cause=HoldCause.THROTTLED)
 
 
-def session_lost(creator: Creator, connection: Connection | None, words: str) -> None:
-    """Nothing goes out until a person reconnects; nothing fails meanwhile."""
+def session_lost(creator: Creator, connection: Connection | None, words: str, *, at: datetime | None = None) -> None:
+    """Nothing goes out until the account is back; nothing fails meanwhile. ``at``: since when; None is now."""
     if connection:
-        Connection.objects.filter(pk=connection.pk).update(state=Connection.State.SESSION_LOST)
-    creator.line.pause(
+        connection.lost(at=at or database_now())
+    line, _created = Line.objects.get_or_create(creator=creator)
+    line.pause(
         reason=f"The connection to the account is lost: {words}", now=database_now(), cause=PauseCause.SESSION_LOST
     )
     log.warning("session lost, creator paused", creator=creator.pk)

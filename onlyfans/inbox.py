@@ -6,26 +6,24 @@ marked as read in the transaction of its effects: both happen or neither does.
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Any
 
 import structlog
 from django.db import transaction
 
 from crm.clock import database_now
-from crm.models import Conversation, Creator, Fan, Line, Message
-from crm.models.messages import Direction, Status
-from onlyfans.gateway.notation import Unreadable, cents_of, comparable, id_of, text_of, time_of
+from crm.models import Fan, Message, Payment, SubscriptionEvent, Transaction
+from crm.models.messages import ON_THE_PLATFORM, OUTCOME_OPEN, Direction, Status
+from onlyfans.chats import StillSending, take_in
+from onlyfans.delivery import session_lost
+from onlyfans.gateway.contract import ChatMessage
+from onlyfans.gateway.notation import Unreadable, cents_of, id_of, text_of, time_of
 from onlyfans.models import WebhookEvent
+from onlyfans.payloads import Payload, amount_of, fan_of, linked_message, record, words
 
-#: The provider's clock and ours may differ by this much.
-CLOCK_TOLERANCE = timedelta(seconds=60)
-#: Our messages of which the platform may tell that they were sent although we do not know it yet.
-OUTCOME_OPEN = (Status.SENDING, Status.UNKNOWN, Status.NEEDS_PERSON)
-NAME_MAX, HANDLE_MAX = 200, 120
+#: An event about a message that is being sent waits this long for the call's own answer (design, section 3).
+PATIENCE = timedelta(seconds=10)
 
 log = structlog.get_logger(__name__)
-
-Payload = Mapping[str, Any]
 
 
 class TryLater(Exception):
@@ -38,13 +36,15 @@ class CannotRead(Exception):
 
 def read_event(event: WebhookEvent) -> None:
     """Let the ledger know what happened, once. Raises TryLater or CannotRead and has then changed nothing."""
-    read = _READERS.get(event.kind, _take_note)
+    read = READERS.get(event.kind, _take_note)
     try:
         with transaction.atomic():
             if _mark_read(event):
-                read(event.connection.creator, _record(event.payload))
+                read(event, record(event.payload))
     except Unreadable as error:
         raise CannotRead(f"{event.kind}: {error}") from error
+    except StillSending as error:
+        raise TryLater(str(error)) from error
 
 
 def _mark_read(event: WebhookEvent) -> bool:
@@ -57,111 +57,244 @@ def _mark_read(event: WebhookEvent) -> bool:
     return True
 
 
-# --- The kinds of events
+def _is_young(event: WebhookEvent) -> bool:
+    return database_now() - event.received_at < PATIENCE
 
 
-def _message_received(creator: Creator, payload: Payload) -> None:
+# --- Messages
+
+
+def _message_received(event: WebhookEvent, payload: Payload) -> None:
     """A fan wrote. The fan is ``fromUser``: a top-level ``user_id`` would be the creator."""
-    sender = _record(payload.get("fromUser"))
-    platform_id = id_of(payload.get("id"), name="payload.id")
-    text, price_cents = text_of(payload.get("text")), cents_of(payload.get("price"))
-    written_at = _written_at(time_of(payload.get("createdAt")))
-    fan_id = id_of(sender.get("id"), name="payload.fromUser.id")
-    # Every transaction that changes messages begins with the line; else the fan's row would be locked first.
-    Line.objects.stamp(creator.pk)
-    fan = _fan(creator, fan_id, handle=_words(sender, "username", HANDLE_MAX), name=_words(sender, "name", NAME_MAX))
-    Conversation.objects.with_fan(fan).receive(
-        text=text, platform_id=platform_id, written_at=written_at, price_cents=price_cents
-    )
+    entry = _entry(payload, from_creator=False)
+    take_in(fan_of(event.connection.creator, payload.get("fromUser"), name="payload.fromUser"), entry)
 
 
-def _message_sent(creator: Creator, payload: Payload) -> None:
+def _message_sent(event: WebhookEvent, payload: Payload) -> None:
     """A message of the creator is on the platform: ours, perhaps of unknown outcome, or another tool's."""
-    platform_id = id_of(payload.get("id"), name="payload.id")
-    fan_id = id_of(_record(payload.get("toUser")).get("id"), name="payload.toUser.id")
-    text, price_cents = text_of(payload.get("text")), cents_of(payload.get("price"))
-    sent_at = time_of(payload.get("createdAt"))
-    Line.objects.stamp(creator.pk)
-    if Message.objects.filter(creator=creator, platform_id=platform_id).exists():
-        return
-    if payload.get("isFromQueue") is True:
-        log.info("sent by the platform's own mass messaging", creator=str(creator.public_id))
-        return
-    candidates = [
-        message
-        for message in Message.objects.filter(
-            creator=creator,
-            conversation__fan__platform=creator.platform,
-            conversation__fan__platform_id=fan_id,
-            direction=Direction.OUT,
-            status__in=OUTCOME_OPEN,
-            price_cents=price_cents,
-            sending_at__lte=sent_at + CLOCK_TOLERANCE,
-        )
-        if comparable(message.text) == comparable(text)
-    ]
-    _settle_the_one(candidates, platform_id=platform_id, sent_at=sent_at)
+    entry = _entry(payload, from_creator=True)
+    fan = fan_of(event.connection.creator, payload.get("toUser"), name="payload.toUser")
+    take_in(fan, entry, patient=_is_young(event), is_mass=payload.get("isFromQueue") is True)
 
 
-def _settle_the_one(candidates: list[Message], *, platform_id: str, sent_at: datetime) -> None:
-    if any(message.status == Status.SENDING for message in candidates):
-        raise TryLater("A message like this is on its way: its own answer comes first.")
-    if len(candidates) != 1:
-        log.info("sent by another tool" if not candidates else "sent, but several may be meant")
-        return
-    [message] = candidates
-    settled = message.settle(
-        Status.SENT,
-        platform_id=platform_id,
-        sent_at=sent_at,
-        cause_code="confirmed",
-        cause="The platform said that it was sent.",
-        reconcile_at=None,
+def _entry(payload: Payload, *, from_creator: bool) -> ChatMessage:
+    return ChatMessage(
+        platform_id=id_of(payload.get("id"), name="payload.id"),
+        text=text_of(payload.get("text")),
+        price_cents=cents_of(payload.get("price")),
+        created_at=time_of(payload.get("createdAt")),
+        from_creator=from_creator,
     )
-    if not settled:
-        raise TryLater("The message is being settled right now.")
 
 
-def _take_note(creator: Creator, _payload: Payload) -> None:
-    """Nothing in the ledger follows from this kind of event yet."""
-    log.info("event without effect", creator=str(creator.public_id))
+def _message_deleted(event: WebhookEvent, payload: Payload) -> None:
+    """It disappeared from the platform. Here it stays, and says so."""
+    platform_id = id_of(payload.get("id"), name="payload.id")
+    message = Message.objects.filter(creator=event.connection.creator, platform_id=platform_id).first()
+    if message is not None:
+        message.disappear(at=_when(event, payload, "deletedAt"))
+    elif _is_young(event):
+        raise TryLater("The message that was deleted has not come in yet.")
+    else:
+        log.info("a message nobody here knows was deleted", creator=event.connection.creator_id)
 
 
-_READERS: Mapping[str, Callable[[Creator, Payload], None]] = {
-    "messages.received": _message_received,
-    "messages.sent": _message_sent,
+# --- Money
+
+
+def _message_unlocked(event: WebhookEvent, payload: Payload) -> None:
+    """A fan paid for a message. The fan is ``user``, or stands in the link: ``user_id`` would be the creator."""
+    creator = event.connection.creator
+    key = id_of(payload.get("id"), name="payload.id")
+    amount_cents = amount_of(payload, number="amount", text="{AMOUNT}")
+    chat_id, message_id = linked_message(payload)
+    fan = fan_of(creator, payload.get("user") or {"id": chat_id}, name="payload.user")
+    Transaction.objects.record(
+        creator,
+        [
+            Payment(
+                kind=Transaction.Kind.MESSAGE,
+                amount_cents=amount_cents,
+                occurred_at=time_of(payload.get("createdAt")),
+                source=Transaction.Source.EVENT,
+                fan=fan,
+                message=_unlocked_message(event, fan, message_id, amount_cents),
+                currency="USD",
+                event_key=f"unlock:{key}",
+            )
+        ],
+    )
+
+
+def _unlocked_message(event: WebhookEvent, fan: Fan, platform_id: str, price_cents: int) -> Message | None:
+    """The message that was bought. One whose outcome is open may be it: then its id comes first."""
+    ours = Message.objects.filter(conversation__fan=fan, direction=Direction.OUT)
+    found = ours.filter(platform_id=platform_id).first() if platform_id else None
+    is_open = ours.filter(status__in=(Status.SENDING, *OUTCOME_OPEN), price_cents=price_cents)
+    if found is None and _is_young(event) and is_open.exists():
+        raise TryLater("The message that was bought may be one whose outcome is open.")
+    if found is None and not platform_id:
+        # Without a link, the one paid message of that price that waits to be bought; with several, none.
+        unbought = ours.filter(price_cents=price_cents, purchased_at__isnull=True, status__in=ON_THE_PLATFORM)[:2]
+        found = unbought[0] if len(unbought) == 1 else None
+    return found
+
+
+def _tip_received(event: WebhookEvent, payload: Payload) -> None:
+    """A fan gave a tip. The fan is ``user``: ``user_id`` would be the creator."""
+    key = id_of(payload.get("id"), name="payload.id")
+    creator = event.connection.creator
+    Transaction.objects.record(
+        creator,
+        [
+            Payment(
+                kind=Transaction.Kind.TIP,
+                amount_cents=amount_of(payload, number="amountGross", text="{AMOUNT}"),
+                net_cents=cents_of(payload.get("amountNet"), name="payload.amountNet") or None,
+                occurred_at=time_of(payload.get("createdAt")),
+                source=Transaction.Source.EVENT,
+                fan=fan_of(creator, payload.get("user"), name="payload.user"),
+                currency="USD",
+                event_key=f"tip:{key}",
+            )
+        ],
+    )
+
+
+#: The platform's own word for a payment that came to nothing.
+CAME_TO_NOTHING = frozenset({"failed", "cancelled", "canceled", "refunded", "error", "undo", "chargeback"})
+#: What a payment was for, by the first of these words in its type or its description.
+_KINDS = (
+    ("subscription", Transaction.Kind.SUBSCRIPTION),
+    ("tip", Transaction.Kind.TIP),
+    ("message", Transaction.Kind.MESSAGE),
+    ("post", Transaction.Kind.POST),
+    ("stream", Transaction.Kind.STREAM),
+)
+
+
+def payment_of(payload: Payload, fan: Fan | None, *, source: Transaction.Source) -> Payment:
+    """A transaction as the platform lists it. Raises Unreadable."""
+    description = text_of(payload.get("description"), name="payload.description")
+    # "Tip from Post Malone" is no post.
+    about = f"{words(payload, 'type')} {description.partition(' from ')[0]}".lower()
+    return Payment(
+        kind=next((kind for word, kind in _KINDS if word in about), Transaction.Kind.OTHER),
+        amount_cents=cents_of(payload.get("amount"), name="payload.amount"),
+        fee_cents=cents_of(payload.get("fee"), name="payload.fee") or None,
+        net_cents=cents_of(payload.get("net"), name="payload.net") or None,
+        currency=(words(payload, "currency") or "USD").upper()[:3],
+        occurred_at=time_of(payload.get("createdAt")),
+        description=description,
+        source=source,
+        fan=fan,
+        platform_id=id_of(payload.get("id"), name="payload.id"),
+    )
+
+
+def _transaction(event: WebhookEvent, payload: Payload) -> None:
+    """Money moved. An unlock, a tip or a subscription was told of by an event of its own, before or after."""
+    creator = event.connection.creator
+    if words(payload, "status").lower() in CAME_TO_NOTHING:
+        log.info("a payment that came to nothing", creator=creator.pk)
+        return
+    person = record(payload.get("user") or payload.get("fan"))
+    fan = fan_of(creator, person, name="payload.user") if person else None
+    Transaction.objects.record(creator, [payment_of(payload, fan, source=Transaction.Source.EVENT)])
+
+
+# --- Subscriptions
+
+
+def _subscription(kind: SubscriptionEvent.Kind) -> "Reader":
+    def read(event: WebhookEvent, payload: Payload) -> None:
+        ended = kind == SubscriptionEvent.Kind.EXPIRED and payload.get("expiredAt") is not None
+        prices = record(payload.get("replacePairs"))
+        SubscriptionEvent.objects.record(
+            fan_of(event.connection.creator, payload.get("user"), name="payload.user"),
+            kind,
+            occurred_at=time_of(payload.get("expiredAt" if ended else "createdAt")),
+            price_cents=amount_of(payload, number="price", text="{PRICE}") if _names_price(payload, prices) else None,
+            platform_id=id_of(payload["id"], name="payload.id") if payload.get("id") else "",
+        )
+
+    return read
+
+
+def _names_price(payload: Payload, prices: Payload) -> bool:
+    return payload.get("price") is not None or words(prices, "{PRICE}").startswith("$")
+
+
+# --- The account itself
+
+#: Why nothing can be sent, in words for those who write messages.
+LOST = {
+    "accounts.disconnected": "The account was disconnected at the provider.",
+    "accounts.session_expired": "The platform has ended the session.",
+    "accounts.authentication_failed": "Signing in to the platform failed.",
+    "accounts.otp_code_required": "The platform asks for a one-time code.",
+    "accounts.face_otp_required": "The platform asks for a face check.",
+    "connection.expired": "The platform has ended the session.",
+    "connection.updated": "The provider says that the connection has expired.",
 }
 
 
-# --- Finding people and words
+def _account_lost(event: WebhookEvent, payload: Payload) -> None:
+    at = _when(event, payload, "disconnected_at")
+    if event.connection.is_news(at):
+        session_lost(event.connection.creator, event.connection, LOST[event.kind], at=at)
 
 
-def _fan(creator: Creator, platform_id: str, *, handle: str, name: str) -> Fan:
-    """The fan with this id; else the one known by handle alone, who now has an id; else a new one."""
-    of_creator = Fan.objects.filter(creator=creator, platform=creator.platform)
-    known = of_creator.filter(platform_id=platform_id).first()
-    if known:
-        return known
-    if handle and of_creator.filter(platform_id="", handle__iexact=handle).update(platform_id=platform_id):
-        return of_creator.get(platform_id=platform_id)
-    return Fan.objects.create(
-        creator=creator, platform=creator.platform, platform_id=platform_id, handle=handle, name=name
-    )
+def _account_back(event: WebhookEvent, payload: Payload) -> None:
+    at = _when(event, record(payload.get("latestAuthAttempt")), "completed_at")
+    if event.connection.is_news(at):
+        event.connection.came_back(at=at)
+        log.info("session is back", creator=event.connection.creator_id)
 
 
-def _written_at(moment: datetime) -> datetime:
-    """The end of the second that the provider names, but never the future.
-
-    Providers cut the fraction off: taken to the letter, a quick answer would stand above the message it answers. And a
-    clock ahead of ours must not pin a conversation to the top of the list.
-    """
-    return min(moment.replace(microsecond=999_999) if not moment.microsecond else moment, database_now())
+def _when(event: WebhookEvent, payload: Payload, name: str) -> datetime:
+    """The moment that the payload names, else when the event came."""
+    return time_of(payload[name], name=f"payload.{name}") if payload.get(name) else event.received_at
 
 
-def _words(record: Payload, name: str, length: int) -> str:
-    value = record.get(name)
-    return value.strip().removeprefix("@")[:length] if isinstance(value, str) else ""
+def _realtime_message(event: WebhookEvent, payload: Payload) -> None:
+    """OFAuth passes the platform's own realtime message on, in a wrapper or without."""
+    _message_received(event, record(payload.get("api2_chat_message")) or payload)
 
 
-def _record(value: object) -> Payload:
-    return value if isinstance(value, dict) else {}
+def _connection_updated(event: WebhookEvent, payload: Payload) -> None:
+    status = words(payload, "status") or words(record(payload.get("connection")), "status")
+    if status == "active":
+        _account_back(event, payload)
+    elif status in ("expired", "disconnected"):
+        _account_lost(event, payload)
+    else:
+        _take_note(event, payload)
+
+
+def _take_note(event: WebhookEvent, _payload: Payload) -> None:
+    """Nothing in the ledger follows from this kind of event."""
+    log.info("event without effect", creator=event.connection.creator_id, kind=event.kind)
+
+
+Reader = Callable[[WebhookEvent, Payload], None]
+
+READERS: Mapping[str, Reader] = {
+    "messages.received": _message_received,
+    "messages.sent": _message_sent,
+    "messages.deleted": _message_deleted,
+    "messages.ppv.unlocked": _message_unlocked,
+    "tips.received": _tip_received,
+    "transactions.new": _transaction,
+    "subscriptions.new": _subscription(SubscriptionEvent.Kind.STARTED),
+    "subscriptions.renewed": _subscription(SubscriptionEvent.Kind.RENEWED),
+    "subscriptions.expired": _subscription(SubscriptionEvent.Kind.EXPIRED),
+    "accounts.connected": _account_back,
+    "accounts.reconnected": _account_back,
+    **dict.fromkeys(LOST, _account_lost),
+    # OFAuth's own
+    "realtime.chat_message.received": _realtime_message,
+    "realtime.chat_message.deleted": _message_deleted,
+    "connection.created": _account_back,
+    "connection.updated": _connection_updated,
+}

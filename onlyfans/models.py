@@ -8,12 +8,15 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from crm.models import Creator, Line
+from crm.clock import database_now
+from crm.models import Creator, Line, PauseCause
 from onlyfans.keyring import open_sealed, seal
 
 
 class Provider(models.TextChoices):
     OFAPI = "ofapi", "onlyfansapi.com"
+    OFAUTH = "ofauth", "OFAuth"
+    ASSISTED = "assisted", _("A person sends by hand")
     LOG = "log", _("Log only")
 
 
@@ -29,12 +32,29 @@ class Connection(models.Model):
     provider = models.CharField(max_length=16, choices=Provider, default=Provider.OFAPI)
     account_id = models.CharField(max_length=120, blank=True, help_text=_("The account's id at the provider."))
     state = models.CharField(max_length=16, choices=State, default=State.CONNECTED)
+    state_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="As of when: older news changes nothing."
+    )
     sealed_api_key = models.TextField(blank=True, editable=False)
     sealed_webhook_secret = models.TextField(blank=True, editable=False)
     failures = models.PositiveIntegerField(default=0, help_text=_("Calls in a row that never reached the provider."))
+    sync_at = models.DateTimeField(
+        null=True, blank=True, help_text=_("When the next page of the account is read; empty: at once.")
+    )
+    sync_cursor = models.JSONField(default=dict, blank=True, editable=False, help_text="Where the reading is.")
+    sync_failures = models.PositiveSmallIntegerField(default=0, editable=False)
+    sync_trouble = models.CharField(max_length=300, blank=True, editable=False)
+    synced_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text=_("Everything up to then has been read.")
+    )
+    fans_synced_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
+        indexes = [
+            # Whose chats are read next?
+            models.Index(fields=["sync_at"], name="connection_to_sync"),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["provider", "account_id"], condition=~Q(account_id=""), name="connection_once_per_account"
@@ -46,9 +66,30 @@ class Connection(models.Model):
 
     def reconnected(self, *, now: datetime) -> None:
         """A person has put the account right: send again."""
-        Connection.objects.filter(pk=self.pk).update(state=Connection.State.CONNECTED, failures=0)
+        self._connected(at=now)
         line, _created = Line.objects.get_or_create(creator_id=self.creator_id)
         line.resume(now=now)
+
+    def came_back(self, *, at: datetime) -> None:
+        """The provider has the account again since ``at``: send, unless a person has paused this creator."""
+        self._connected(at=at)
+        line, _created = Line.objects.get_or_create(creator_id=self.creator_id)
+        line.resume(now=database_now(), only=PauseCause.SESSION_LOST)
+
+    def lost(self, *, at: datetime) -> None:
+        """The provider cannot act for the account since ``at``."""
+        Connection.objects.filter(pk=self.pk).update(state=Connection.State.SESSION_LOST, state_at=at)
+
+    def is_news(self, at: datetime) -> bool:
+        """Whether nothing later is known of the account's state."""
+        known: datetime | None = Connection.objects.values_list("state_at", flat=True).get(pk=self.pk)
+        return known is None or known <= at
+
+    def _connected(self, *, at: datetime) -> None:
+        now = database_now()
+        Connection.objects.filter(pk=self.pk).update(
+            state=Connection.State.CONNECTED, state_at=at, failures=0, sync_at=now, sync_failures=0
+        )
 
     @property
     def api_key(self) -> str:
@@ -89,6 +130,7 @@ class WebhookEvent(models.Model):
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="events")
     event_key = models.CharField(max_length=128, help_text=_("The provider's event id, else the body's SHA-256."))
+    body_hash = models.CharField(max_length=64, blank=True, editable=False)
     kind = models.CharField(max_length=64)
     payload = models.JSONField()
     due_at = models.DateTimeField(help_text=_("Not read before; moved on while a worker has it."))
@@ -106,6 +148,8 @@ class WebhookEvent(models.Model):
         indexes = [
             # Which events has nobody read yet?
             models.Index(fields=["due_at"], condition=Q(read_at__isnull=True), name="webhook_event_pending"),
+            # Was this body posted before, under another id?
+            models.Index(fields=["connection", "body_hash", "received_at"], name="webhook_event_of_body"),
         ]
 
     def __str__(self) -> str:

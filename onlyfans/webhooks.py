@@ -1,11 +1,9 @@
 """The door for a provider's events: check the signature, keep the event, say thanks. A worker reads it."""
 
 import hashlib
-import hmac
 import json
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -20,11 +18,14 @@ from rest_framework.response import Response
 from crm.clock import database_now
 from onlyfans.keyring import CannotOpen
 from onlyfans.models import Connection, WebhookEvent
+from onlyfans.signatures import DIALECTS, Dialect, Envelope, NotSigned
 
 BODY_MAX_BYTES = 1024 * 1024
 KEY_MAX, KIND_MAX = 128, 64
 #: Deeper than any documented payload, and far from what a JSON library or a database minds.
 DEPTH_MAX = 32
+#: onlyfansapi.com lets an event be delivered again by hand for seven days.
+SAME_BODY_WITHIN = timedelta(days=7)
 
 log = structlog.get_logger(__name__)
 
@@ -43,7 +44,7 @@ class WrongSignature(exceptions.APIException):
 
 class NotAnEvent(exceptions.APIException):
     status_code = status.HTTP_400_BAD_REQUEST
-    default_detail = "The body is not an event: {event, account_id, payload}."
+    default_detail = "The body is not an event of this provider."
     default_code = "not_an_event"
 
 
@@ -53,39 +54,50 @@ class CannotCheck(exceptions.APIException):
     default_code = "cannot_check"
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
-    """What a provider wraps around every event."""
-
-    kind: str
-    account_id: str
-    payload: Mapping[str, Any]
-
-
 @api_view(["POST"])
 @authentication_classes([])
 @permission_classes([AllowAny])
 # A signature is what lets in; a provider may post as fast as fans write.
 @throttle_classes([])
 def receive_webhook(request: Request, connection_id: UUID) -> Response:
-    """Keep one event. 200 means that it is stored, or was before; the sender may forget it."""
+    """Keep one event. 200 means that it is stored, or was before, or is none of ours; the sender may forget it."""
     connection = Connection.objects.filter(public_id=connection_id).first()
-    if connection is None:
+    if connection is None or connection.provider not in DIALECTS:
         raise exceptions.NotFound("There is nothing at this address.")
+    dialect, now = DIALECTS[connection.provider], database_now()
     body = _body_of(request)
-    if not _is_signed(body, request.headers.get("Signature", ""), _secret_of(connection)):
-        log.warning("webhook refused", connection=str(connection_id), reason="signature")
-        raise WrongSignature
-    envelope = _open(body)
+    try:
+        event_id = dialect.check(body, request.headers, _secret_of(connection), now=now)
+    except NotSigned as error:
+        log.warning("webhook refused", connection=str(connection_id), reason=str(error))
+        raise WrongSignature(str(error)) from None
+    envelope = _open(body, dialect)
     if envelope.account_id != connection.account_id:
-        raise NotAnEvent("The event is about an account that this address is not for.")
-    _event, is_new = WebhookEvent.objects.get_or_create(
-        connection=connection,
-        event_key=_key_of(request, body),
-        defaults={"kind": envelope.kind, "payload": envelope.payload, "due_at": database_now()},
-    )
+        # One webhook may serve a whole team. An error would make the provider send it again and again.
+        log.info("webhook of another account ignored", connection=str(connection_id), kind=envelope.kind)
+        return Response({"received": True, "ignored": True})
+    is_new = _keep(connection, envelope, event_id=event_id, body=body, now=now)
     log.info("webhook kept", connection=str(connection_id), kind=envelope.kind, duplicate=not is_new)
     return Response({"received": True, "duplicate": not is_new})
+
+
+def _keep(connection: Connection, envelope: Envelope, *, event_id: str, body: bytes, now: datetime) -> bool:
+    """False for an event that is kept already: by its id, or as the same body under another id.
+
+    onlyfansapi.com does not sign the id of an event, so a copy of a body might come with any.
+    """
+    body_hash = hashlib.sha256(body).hexdigest()
+    same_body = WebhookEvent.objects.filter(
+        connection=connection, body_hash=body_hash, received_at__gte=now - SAME_BODY_WITHIN
+    )
+    if same_body.exists():
+        return False
+    _event, is_new = WebhookEvent.objects.get_or_create(
+        connection=connection,
+        event_key=event_id if 0 < len(event_id) <= KEY_MAX else body_hash,
+        defaults={"kind": envelope.kind, "payload": envelope.payload, "body_hash": body_hash, "due_at": now},
+    )
+    return is_new
 
 
 def _secret_of(connection: Connection) -> str:
@@ -105,30 +117,16 @@ def _body_of(request: Request) -> bytes:
     return body
 
 
-def _is_signed(body: bytes, signature: str, secret: str) -> bool:
-    """Lower-hex HMAC-SHA256 of the raw body. Without a secret anybody could sign, so nothing passes."""
-    if not secret:
-        return False
-    expected = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
-    return hmac.compare_digest(expected.encode(), signature.strip().encode())
-
-
-def _key_of(request: Request, body: bytes) -> str:
-    """The provider's event id; some kinds of event have none."""
-    key: str = request.headers.get("X-OFAPI-Idempotency-Key", "").strip()
-    return key if 0 < len(key) <= KEY_MAX else hashlib.sha256(body).hexdigest()
-
-
-def _open(body: bytes) -> Envelope:
+def _open(body: bytes, dialect: Dialect) -> Envelope:
     """Raises NotAnEvent for anything but the documented envelope."""
     try:
         document = _storable(json.loads(body, parse_float=_finite, parse_constant=_finite))
     except (ValueError, RecursionError):
         raise NotAnEvent from None
-    match document:
-        case {"event": str(kind), "account_id": str(account_id), "payload": dict(payload)} if 0 < len(kind) <= KIND_MAX:
-            return Envelope(kind, account_id, payload)
-    raise NotAnEvent
+    envelope = dialect.open(document)
+    if envelope is None or not 0 < len(envelope.kind) <= KIND_MAX:
+        raise NotAnEvent
+    return envelope
 
 
 def _finite(text: str) -> float:

@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -152,32 +152,91 @@ class Conversation(models.Model):
             self._show(message, at=now)
         return message
 
-    def receive(self, *, text: str, platform_id: str, written_at: datetime, price_cents: int = 0) -> Message:
-        """Add the fan's message; the same ``platform_id`` twice gives the first one back and counts once."""
+    def receive(
+        self, *, text: str, platform_id: str, written_at: datetime, price_cents: int = 0, is_news: bool = True
+    ) -> Message:
+        """Add the fan's message; the same ``platform_id`` twice gives the first one back and counts once.
+
+        It counts as unread if it ``is_news``: what is read from an old chat is not.
+        """
+        message, is_new = self._add(
+            direction=Direction.IN,
+            status=Status.RECEIVED,
+            text=text,
+            price_cents=price_cents,
+            platform_id=platform_id,
+            at=written_at,
+        )
+        if is_new and is_news:
+            Conversation.objects.filter(pk=self.pk).update(unread_count=F("unread_count") + 1)
+        if is_new:
+            Fan.objects.filter(pk=self.fan_id).filter(
+                Q(last_seen_at__isnull=True) | Q(last_seen_at__lt=written_at)
+            ).update(last_seen_at=written_at)
+        return message
+
+    def show_sent(
+        self, *, text: str, platform_id: str, sent_at: datetime, price_cents: int = 0, is_mass: bool = False
+    ) -> Message:
+        """Add what was sent to the fan past us; the same ``platform_id`` twice gives the first one back.
+
+        Whoever answers has read. A message to very many (``is_mass``) answers nobody, and moves no conversation to the
+        top of the list.
+        """
+        # Nobody here chose this price: one that we would refuse is shown as none.
+        fits = not price_cents or Message.PRICE_MIN_CENTS <= price_cents <= Message.PRICE_MAX_CENTS
+        message, is_new = self._add(
+            status=Status.SENT,
+            text=text,
+            price_cents=price_cents if fits else 0,
+            platform_id=platform_id,
+            at=sent_at,
+            shows=not is_mass,
+            sent_at=sent_at,
+            cause_code="sent_elsewhere",
+            cause="It was not sent from here.",
+        )
+        unanswered = self.messages.filter(direction=Direction.IN, send_at__gt=sent_at)
+        if is_new and not is_mass and not unanswered.exists():
+            Conversation.objects.filter(pk=self.pk).update(unread_count=0)
+        return message
+
+    def _add(self, *, at: datetime, platform_id: str, shows: bool = True, **values: Any) -> tuple[Message, bool]:
+        """A message that is on the platform already: (row, is new)."""
         with transaction.atomic():
             seq = Line.objects.stamp(self.creator_id)
             known = Message.objects.filter(creator_id=self.creator_id, platform_id=platform_id).first()
             if known:
                 transaction.set_rollback(True)
-                return known
+                return known, False
             message = Message.objects.create(
                 creator_id=self.creator_id,
                 conversation=self,
-                direction=Direction.IN,
-                status=Status.RECEIVED,
-                text=text,
-                price_cents=price_cents,
                 platform_id=platform_id,
-                send_at=written_at,
-                due_at=written_at,
+                send_at=at,
+                due_at=at,
                 seq=seq,
+                **values,
             )
-            self._show(message, at=written_at)
-            Conversation.objects.filter(pk=self.pk).update(unread_count=F("unread_count") + 1)
-            Fan.objects.filter(pk=self.fan_id).filter(
-                Q(last_seen_at__isnull=True) | Q(last_seen_at__lt=written_at)
-            ).update(last_seen_at=written_at)
-        return message
+            if shows:
+                self._show(message, at=at)
+            else:
+                Conversation.objects.filter(pk=self.pk).update(seq=seq)
+        return message, True
+
+    def forget_unread(self, message: Message, *, seq: int) -> None:
+        """The fan took this message back: if nobody has read it, it does not count any more.
+
+        The unread ones are the newest of the fan's, as many as are counted.
+        """
+        newer = self.messages.filter(
+            Q(send_at__gt=message.send_at) | Q(send_at=message.send_at, id__gt=message.pk),
+            direction=Direction.IN,
+            deleted_at__isnull=True,
+        )
+        Conversation.objects.filter(pk=self.pk, unread_count__gt=newer.count()).update(
+            unread_count=F("unread_count") - 1, seq=seq
+        )
 
     def mark_read(self) -> None:
         """Nothing here is unread any more."""

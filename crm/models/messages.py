@@ -369,6 +369,17 @@ class Message(models.Model):
         """Write the outcome and give the lease up. ``cause`` is for a person to read."""
         return self.move(to, lease=None, lease_until=None, cause_code=cause_code, cause=cause[:CAUSE_MAX], **changes)
 
+    def disappear(self, *, at: datetime) -> None:
+        """It was deleted on the platform. The row stays and says so; a fan's unread message counts no more."""
+        with transaction.atomic():
+            seq = Line.objects.stamp(self.creator_id)
+            if not Message.objects.filter(pk=self.pk, deleted_at__isnull=True).update(deleted_at=at, seq=seq):
+                transaction.set_rollback(True)
+                return
+            if self.direction == Direction.IN:
+                self.conversation.forget_unread(self, seq=seq)
+        self.deleted_at, self.seq = at, seq
+
     # --- What a person may do
 
     def retry(self, *, by: "User | None", not_sent: bool = False) -> None:

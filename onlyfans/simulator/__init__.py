@@ -9,7 +9,8 @@ The provider's side, below ``/api`` (OFAPI_BASE_URL points to it), with ``Author
     GET  /api/whoami
     POST /api/{account}/chats/{chat}/messages    {"text", "price" in USD, "mediaFiles"}
     GET  /api/{account}/chats/{chat}/messages    ?limit= &order=desc|asc &first_id= &last_id=
-    GET  /api/{account}/chats                    ?limit= &offset=
+    GET  /api/{account}/chats                    ?limit= (ignored) &offset=
+    GET  /api/{account}/fans/all|active|expired  ?limit= &offset=
     POST /api/{account}/media/upload             {"file_url"} (kept, never fetched)
 
 The ledger is one JSON line per accepted message, flushed before the answer goes out:
@@ -28,10 +29,24 @@ Our own side, below ``/_simulator/``, from this machine only and without a key:
     POST   /_simulator/faults        {"kind": "drop", "times": 1, "account": "acct_1"} arms one
     DELETE /_simulator/faults        everything works again
     POST   /_simulator/settings      {"gap": 0, "reply_probability": 1, "reply_delay": [0, 0]}, also
-                                     "retry_after" (bool), "media_once" (bool), "backoff" (seconds)
+                                     "retry_after" (bool), "media_once" (bool), "backoff" (seconds),
+                                     "tell_sent" (bool), "lies_about_more" (bool)
     POST   /_simulator/webhooks      {"account": "acct_1", "url": "http://...", "secret": "..."} its events
-    POST   /_simulator/fan-message   {"account": "acct_1", "chat": "42", "text": "hi"} a fan writes now
+    POST   /_simulator/fan-message   {"account": "acct_1", "chat": "42", "text": "hi"} a fan writes now;
+                                     with "silent" no event tells of it
     POST   /_simulator/event         {"account": "acct_1", "event": "messages.sent", "payload": {...}}
+    POST   /_simulator/fan           {"account": "acct_1", "chat": "42", "facts": {"username": "sam"}} is a fan
+    POST   /_simulator/deed          {"account": "acct_1", "deed": "tip", "chat": "42", "cents": 500}
+
+Deeds, each told by the events of the provider, or by those that ``tell`` names, in its order:
+
+    unlock          "chat", "cents", "message_id" (without it the event has no link)
+    tip             "chat", "cents"
+    subscribe, renew, expire    "chat"
+    delete          "message_id"
+    send_elsewhere  "chat", "text", "cents" (0), "mass" (false): another tool writes to the fan
+    connected, reconnected, disconnected, session_expired, authentication_failed, otp_code_required,
+    face_otp_required           "payload" ({})
 
 Faults; each for the next ``times`` requests (1; null: until cleared), for one ``account`` (null: for all),
 and for sends unless ``on`` says "read", "upload" or "any":

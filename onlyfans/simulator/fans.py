@@ -14,7 +14,7 @@ import aiohttp
 import structlog
 
 from onlyfans.simulator.ledger import ChatEntry, Ledger
-from onlyfans.simulator.wire import message_json
+from onlyfans.simulator.wire import message_json, sent_json
 
 USER_AGENT = "OnlyFansAPI.com/Webhook-Client"
 ATTEMPTS_MAX = 5
@@ -66,6 +66,7 @@ class Temper:
     reply_probability: float = 0.35
     reply_delay: tuple[float, float] = (2.0, 6.0)
     backoff: float = 1.0
+    tell_sent: bool = False
 
 
 class Fans:
@@ -80,12 +81,16 @@ class Fans:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def read(self, account: str, entry: ChatEntry) -> None:
-        """The fan reads the creator's message and may answer."""
+        """The fan reads the creator's message and may answer; with ``tell_sent`` an event tells that it was sent."""
+        if self.temper.tell_sent:
+            self.tell(account, "messages.sent", sent_json(account, entry))
         if self._dice.random() < self.temper.reply_probability:
             self._begin(self._answer(account, entry.chat))
 
-    def write(self, account: str, chat: str, *, text: str = "", name: str = "", username: str = "") -> ChatEntry:
-        """The fan writes now; without ``text``, something pleasant."""
+    def write(
+        self, account: str, chat: str, *, text: str = "", name: str = "", username: str = "", silent: bool = False
+    ) -> ChatEntry:
+        """The fan writes now; without ``text``, something pleasant. ``silent``: no event tells of it."""
         entry = self.ledger.hear(
             account=account,
             chat=chat,
@@ -93,7 +98,8 @@ class Fans:
             name=name or f"Fan {chat}",
             username=username or f"u{chat}",
         )
-        self.tell(account, "messages.received", message_json(account, entry))
+        if not silent:
+            self.tell(account, "messages.received", message_json(account, entry))
         return entry
 
     def tell(self, account: str, event: str, payload: Mapping[str, Any]) -> None:

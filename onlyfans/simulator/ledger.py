@@ -74,6 +74,7 @@ class Ledger:
         self.accepted: list[Accepted] = []
         self.chats: dict[str, dict[str, list[ChatEntry]]] = defaultdict(lambda: defaultdict(list))
         self.media: dict[str, set[str]] = defaultdict(set)
+        self.fans: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
         self.last_accepted_at: dict[str, datetime] = {}
         self._load()
         # From the clock: ids stay new even when somebody deletes the ledger but keeps the CRM's database.
@@ -87,16 +88,27 @@ class Ledger:
         self._accepted.append(asdict(accepted))
         return self._remember_accepted(accepted)
 
-    def hear(self, *, account: str, chat: str, text: str, name: str, username: str) -> ChatEntry:
-        """A fan wrote something."""
+    def hear(
+        self,
+        *,
+        account: str,
+        chat: str,
+        text: str,
+        name: str = "",
+        username: str = "",
+        price: int = 0,
+        from_creator: bool = False,
+        created_at: datetime | None = None,
+    ) -> ChatEntry:
+        """A fan wrote something, or another tool in the creator's name."""
         entry = ChatEntry(
             message_id=str(next(self._ids)),
             chat=chat,
             text=text,
-            price=0,
-            media_count=0,
-            created_at=datetime.now(UTC),
-            from_creator=False,
+            price=price,
+            media_count=1 if price else 0,
+            created_at=created_at or datetime.now(UTC),
+            from_creator=from_creator,
             name=name,
             username=username,
         )
@@ -104,6 +116,19 @@ class Ledger:
         self._memory.append({"account": account, "fan_message": heard})
         self.chats[account][chat].append(entry)
         return entry
+
+    def know(self, account: str, chat: str, **facts: Any) -> None:
+        """Something about a fan, as the list of fans shows it."""
+        self._memory.append({"account": account, "chat": chat, "facts": facts})
+        self.fans[account].setdefault(chat, {}).update(facts)
+
+    def delete(self, account: str, message_id: str) -> None:
+        """A message disappears from its chat; what was accepted stays accepted."""
+        self._memory.append({"account": account, "deleted": message_id})
+        self._forget(account, message_id)
+
+    def next_id(self) -> int:
+        return next(self._ids)
 
     def take_media(self, *, account: str, file_url: str) -> str:
         media_id = f"ofapi_media_{next(self._ids)}"
@@ -133,10 +158,15 @@ class Ledger:
     def _load(self) -> None:
         for record in self._accepted:
             self._remember_accepted(Accepted(**record))
+        deleted = []
         for record in self._memory:
             account = record["account"]
             if "media_id" in record:
                 self.media[account].add(record["media_id"])
+            elif "facts" in record:
+                self.fans[account].setdefault(record["chat"], {}).update(record["facts"])
+            elif "deleted" in record:
+                deleted.append((account, record["deleted"]))
             else:
                 heard = record["fan_message"]
                 entry = ChatEntry(**heard)
@@ -145,6 +175,12 @@ class Ledger:
         for chats in self.chats.values():
             for entries in chats.values():
                 entries.sort(key=lambda entry: int(entry.message_id))
+        for account, message_id in deleted:
+            self._forget(account, message_id)
+
+    def _forget(self, account: str, message_id: str) -> None:
+        for entries in self.chats[account].values():
+            entries[:] = [entry for entry in entries if entry.message_id != message_id]
 
     def _highest_id(self) -> int:
         entries = (entry for chats in self.chats.values() for chat in chats.values() for entry in chat)

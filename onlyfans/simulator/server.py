@@ -14,13 +14,14 @@ import structlog
 from aiohttp import web
 
 from onlyfans.gateway.notation import Unreadable, cents_of, text_of
+from onlyfans.simulator.deeds import Deeds
 from onlyfans.simulator.fans import Fans, Temper, Webhook
 from onlyfans.simulator.faults import Fault, Faults, Kind, On
 from onlyfans.simulator.ledger import ChatEntry, Ledger
-from onlyfans.simulator.wire import chat_json, envelope, message_json
+from onlyfans.simulator.wire import chat_json, envelope, fan_json, message_json
 
 PRICE_MIN_CENTS, PRICE_MAX_CENTS = 300, 20_000
-MESSAGES_PAGE, CHATS_PAGE = 14, 12
+MESSAGES_PAGE, CHATS_PAGE, FANS_PAGE = 14, 12, 50
 SHUTDOWN_SECONDS = 0.5
 UNAUTHORIZED = "Unauthorized. Go to https://app.onlyfansapi.com/api-keys to get your API key."
 
@@ -34,7 +35,8 @@ class Options:
     """How the platform behaves.
 
     ``gap`` is the number of seconds between two messages of one account that it insists on. With
-    ``media_once`` an uploaded medium is good for one message only, as the provider documents.
+    ``media_once`` an uploaded medium is good for one message only, as the provider documents. With ``lies_about_more``
+    every page says that another follows, as the platform's does at times.
     """
 
     ledger: Path
@@ -42,6 +44,7 @@ class Options:
     gap: float = 3.0
     retry_after: bool = True
     media_once: bool = False
+    lies_about_more: bool = False
     webhook: Webhook = field(default_factory=lambda: Webhook(url="", secret=""))
     temper: Temper = field(default_factory=Temper)
     seed: int | None = None
@@ -69,6 +72,7 @@ class Simulator:
         self.ledger = Ledger(options.ledger)
         self.faults = Faults()
         self.fans = Fans(self.ledger, webhook=options.webhook, temper=options.temper, seed=options.seed)
+        self.deeds = Deeds(self.fans)
         self._runner = web.AppRunner(
             self._application(), access_log=None, shutdown_timeout=SHUTDOWN_SECONDS, handler_cancellation=True
         )
@@ -95,6 +99,7 @@ class Simulator:
                 web.get("/api/{account}/chats/{chat}/messages", self.read_chat),
                 web.get("/api/{account}/chats", self.read_chats),
                 web.post("/api/{account}/media/upload", self.upload),
+                web.get("/api/{account}/fans/{which:all|active|expired}", self.read_fans),
                 web.get("/_simulator/health", self.health),
                 web.get("/_simulator/ledger", self.read_ledger),
                 web.get("/_simulator/faults", self.read_faults),
@@ -104,6 +109,8 @@ class Simulator:
                 web.post("/_simulator/webhooks", self.register_webhook),
                 web.post("/_simulator/fan-message", self.fan_writes),
                 web.post("/_simulator/event", self.post_event),
+                web.post("/_simulator/deed", self.do_deed),
+                web.post("/_simulator/fan", self.know_fan),
             ]
         )
         return app
@@ -147,7 +154,7 @@ class Simulator:
         start = next((at for at, entry in enumerate(entries) if entry.message_id == cursor), 0)
         # As the platform does: a page is shorter than asked for, and begins with the cursor's message itself.
         page = entries[start : start + min(_limit(request), MESSAGES_PAGE)]
-        more = start + len(page) < len(entries)
+        more = start + len(page) < len(entries) or (self.options.lies_about_more and bool(page))
         answer = envelope([message_json(account, entry) for entry in page])
         answer["_pagination"] = {
             "next_page": f"{request.url.update_query(first_id=page[-1].message_id)}" if more else None
@@ -160,13 +167,25 @@ class Simulator:
         latest = [entries[-1] for entries in self.ledger.chats[account].values() if entries]
         latest.sort(key=lambda entry: int(entry.message_id), reverse=True)
         offset = _number(request.query.get("offset", "0"))
-        page = latest[offset : offset + min(_limit(request), CHATS_PAGE)]
-        after = offset + len(page)
+        # As the platform does: whatever the limit, a page has about a dozen.
+        page = latest[offset : offset + CHATS_PAGE]
         answer = envelope([chat_json(account, entry) for entry in page])
-        answer["_pagination"] = {
-            "next_page": f"{request.url.update_query(offset=after)}" if after < len(latest) else None
-        }
-        return await _answer(request, answer, fault)
+        return await _answer(request, self._paged(request, answer, after=offset + len(page), of=len(latest)), fault)
+
+    async def read_fans(self, request: web.Request) -> web.StreamResponse:
+        account, which = request.match_info["account"], request.match_info["which"]
+        fault = await self._meet_fault(On.READ, account)
+        known = self.ledger.fans[account].items()
+        fans = [(chat, facts) for chat, facts in known if which in ("all", facts.get("state", "active"))]
+        offset = _number(request.query.get("offset", "0"))
+        page = fans[offset : offset + min(_limit(request), FANS_PAGE)]
+        answer = envelope([fan_json(chat, facts) for chat, facts in page])
+        return await _answer(request, self._paged(request, answer, after=offset + len(page), of=len(fans)), fault)
+
+    def _paged(self, request: web.Request, answer: dict[str, Any], *, after: int, of: int) -> dict[str, Any]:
+        more = after < of or self.options.lies_about_more
+        next_page = f"{request.url.update_query(offset=after)}" if more else None
+        return answer | {"_pagination": {"next_page": next_page}}
 
     async def upload(self, request: web.Request) -> web.StreamResponse:
         account = request.match_info["account"]
@@ -260,15 +279,16 @@ class Simulator:
             options.gap = float(wish.get("gap", options.gap))
             options.retry_after = bool(wish.get("retry_after", options.retry_after))
             options.media_once = bool(wish.get("media_once", options.media_once))
+            options.lies_about_more = bool(wish.get("lies_about_more", options.lies_about_more))
             temper.reply_probability = float(wish.get("reply_probability", temper.reply_probability))
             shortest, longest = wish.get("reply_delay", temper.reply_delay)
             temper.reply_delay = float(shortest), float(longest)
             temper.backoff = float(wish.get("backoff", temper.backoff))
+            temper.tell_sent = bool(wish.get("tell_sent", temper.tell_sent))
         except (TypeError, ValueError) as error:
             raise Refusal(400, {"error": str(error)}) from None
-        return web.json_response(
-            {"gap": options.gap, "retry_after": options.retry_after, "media_once": options.media_once} | asdict(temper)
-        )
+        changed = ("gap", "retry_after", "media_once", "lies_about_more")
+        return web.json_response({name: getattr(options, name) for name in changed} | asdict(temper))
 
     async def register_webhook(self, request: web.Request) -> web.StreamResponse:
         wish = await _body(request)
@@ -278,13 +298,27 @@ class Simulator:
     async def fan_writes(self, request: web.Request) -> web.StreamResponse:
         wish = await _body(request)
         details = {name: str(wish[name]) for name in ("text", "name", "username") if wish.get(name)}
-        entry: ChatEntry = self.fans.write(_word(wish, "account"), _word(wish, "chat"), **details)
+        silent = bool(wish.get("silent", False))
+        entry: ChatEntry = self.fans.write(_word(wish, "account"), _word(wish, "chat"), silent=silent, **details)
         return web.json_response({"message_id": entry.message_id}, status=201)
 
     async def post_event(self, request: web.Request) -> web.StreamResponse:
         wish = await _body(request)
         self.fans.tell(_word(wish, "account"), _word(wish, "event"), wish.get("payload") or {})
         return web.Response(status=202)
+
+    async def do_deed(self, request: web.Request) -> web.StreamResponse:
+        wish = await _body(request)
+        try:
+            told = self.deeds.do(_word(wish, "account"), wish)
+        except (KeyError, ValueError) as error:
+            raise Refusal(400, {"error": f"That makes no sense: {error}."}) from None
+        return web.json_response({"told": told}, status=201)
+
+    async def know_fan(self, request: web.Request) -> web.StreamResponse:
+        wish = await _body(request)
+        self.ledger.know(_word(wish, "account"), _word(wish, "chat"), **(wish.get("facts") or {}))
+        return web.Response(status=204)
 
 
 @web.middleware

@@ -28,6 +28,8 @@ AS_BORN = {
     "reply_probability": 0,
     "reply_delay": [0, 0],
     "backoff": 0.05,
+    "tell_sent": False,
+    "lies_about_more": False,
 }
 
 
@@ -60,19 +62,30 @@ class RunningSimulator:
         self._control("POST", "/faults", {"kind": kind} | wish)
 
     def set(self, **settings: Any) -> None:
-        """Change gap, retry_after, media_once, reply_probability, reply_delay or backoff until ``clear``."""
+        """Change one of the settings that POST /_simulator/settings takes until ``clear``."""
         self._control("POST", "/settings", settings)
 
     def webhook(self, account: str, *, url: str, secret: str) -> None:
         self._control("POST", "/webhooks", {"account": account, "url": url, "secret": secret})
 
-    def fan_writes(self, account: str, chat: str, text: str = "", **details: str) -> str:
-        """The answer is the message's platform id."""
+    def fan_writes(self, account: str, chat: str, text: str = "", **details: Any) -> str:
+        """The answer is the message's platform id. With ``silent`` no event tells of it."""
         wish = {"account": account, "chat": chat, "text": text} | details
         return str(self._control("POST", "/fan-message", wish)["message_id"])
 
     def event(self, account: str, event: str, payload: dict[str, Any]) -> None:
         self._control("POST", "/event", {"account": account, "event": event, "payload": payload})
+
+    def do(self, account: str, deed: str, **wish: Any) -> dict[str, dict[str, Any]]:
+        """Something happens at the platform, as POST /_simulator/deed does it; the answer is the events' payloads."""
+        told: dict[str, dict[str, Any]] = self._control("POST", "/deed", {"account": account, "deed": deed} | wish)[
+            "told"
+        ]
+        return told
+
+    def knows(self, account: str, chat: str, **facts: Any) -> None:
+        """A fan is in the account's list of fans."""
+        self._control("POST", "/fan", {"account": account, "chat": chat, "facts": facts})
 
     def clear(self) -> None:
         """No faults, no gap, nobody answers. The ledger stays: it only grows."""

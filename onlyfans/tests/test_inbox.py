@@ -1,7 +1,7 @@
 """What events do to the ledger."""
 
 import itertools
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,7 +11,7 @@ from crm.clock import database_now
 from crm.models import Conversation, Creator, Fan, Message
 from crm.models.messages import Direction, Status
 from crm.tests.factories import make_conversation, make_creator, make_fan, make_message
-from onlyfans.inbox import CannotRead, TryLater, read_event
+from onlyfans.inbox import PATIENCE, CannotRead, TryLater, read_event
 from onlyfans.models import Connection, WebhookEvent
 
 pytestmark = pytest.mark.django_db
@@ -239,6 +239,27 @@ def test_whitespace_and_markup_do_not_hide_the_message(connection: Connection, c
     assert message.status == Status.SENT
 
 
+def test_what_is_still_being_sent_after_ten_seconds_is_settled_by_the_event(
+    connection: Connection, creator: Creator
+) -> None:
+    message = unknown_message(creator, status=Status.SENDING)
+    event = sent(connection, message)
+    event.received_at -= PATIENCE
+
+    read_event(event)
+
+    message.refresh_from_db()
+    assert (message.status, message.platform_id, message.lease) == (Status.SENT, "8001", None)
+
+
+def test_a_message_sent_by_hand_gets_its_id_and_is_not_shown_twice(connection: Connection, creator: Creator) -> None:
+    message = make_message(make_conversation(creator), status=Status.SENT, platform_id="")
+
+    read_event(sent(connection, message))
+
+    assert Message.objects.get().platform_id == "8001"
+
+
 def test_a_message_that_is_being_sent_is_left_to_its_own_answer(connection: Connection, creator: Creator) -> None:
     message = unknown_message(creator, status=Status.SENDING)
     event = sent(connection, message)
@@ -278,11 +299,13 @@ def test_one_event_settles_one_message_only(connection: Connection, creator: Cre
         {"price": 7},
         {"toUser": {"id": "nobody"}},
         {"isFromQueue": True},
-        {"createdAt": (datetime.now(UTC) - timedelta(hours=1)).isoformat()},
+        {"createdAt": "2026-01-01T00:00:00Z"},
     ],
     ids=str,
 )
-def test_another_tools_message_settles_nothing(connection: Connection, creator: Creator, other: dict[str, Any]) -> None:
+def test_another_tools_message_settles_nothing_and_is_shown(
+    connection: Connection, creator: Creator, other: dict[str, Any]
+) -> None:
     message = unknown_message(creator)
     event = sent(connection, message, **other)
 
@@ -292,12 +315,79 @@ def test_another_tools_message_settles_nothing(connection: Connection, creator: 
     event.refresh_from_db()
     assert message.status == Status.UNKNOWN
     assert event.read_at
+    shown = Message.objects.get(platform_id="8001")
+    assert (shown.direction, shown.status, shown.cause_code) == (Direction.OUT, Status.SENT, "sent_elsewhere")
+    assert shown.price_cents == other.get("price", 0) * 100
+
+
+def test_who_answers_with_another_tool_has_read(connection: Connection, creator: Creator) -> None:
+    read_event(received(connection))
+    answer = {"toUser": {"id": 42}, "text": "Hi!"}
+
+    read_event(sent(connection, make_message(), **answer))
+
+    conversation = Conversation.objects.get(creator=creator)
+    assert (conversation.unread_count, conversation.last_text) == (0, "Hi!")
+
+
+def test_a_mass_message_of_the_platform_moves_no_conversation(connection: Connection, creator: Creator) -> None:
+    read_event(received(connection))
+    before = Conversation.objects.get()
+
+    read_event(sent(connection, make_message(), toUser={"id": 42}, isFromQueue=True))
+    read_event(sent(connection, make_message(), id=8002, toUser={"id": 43}, isFromQueue=True))
+
+    after = Conversation.objects.get(creator=creator)
+    assert (after.unread_count, after.last_text) == (1, before.last_text)
+    assert after.messages.count() == 2
+
+
+def test_a_price_nobody_here_could_ask_is_shown_as_none(connection: Connection, creator: Creator) -> None:
+    read_event(sent(connection, make_message(make_conversation(creator)), price=250, text="elsewhere"))
+
+    assert Message.objects.get(platform_id="8001").price_cents == 0
+
+
+# --- messages.deleted
+
+
+def test_a_message_that_was_taken_back_stays_and_says_so(connection: Connection) -> None:
+    read_event(received(connection))
+    read_event(received(connection, id=7002))
+
+    for _time in range(2):
+        read_event(make_event(connection, "messages.deleted", {"id": 7001}))
+
+    message = Message.objects.get(platform_id="7001")
+    assert message.deleted_at
+    assert message.conversation.unread_count == 1
+
+
+def test_what_was_read_before_it_was_taken_back_changes_no_count(connection: Connection) -> None:
+    read_event(received(connection))
+    Conversation.objects.get().mark_read()
+    read_event(received(connection, id=7002, createdAt="2026-01-28T00:00:00Z"))
+
+    read_event(make_event(connection, "messages.deleted", {"id": "7001"}))
+
+    assert Conversation.objects.get().unread_count == 1
+
+
+def test_a_deletion_that_overtook_its_message_waits_for_it(connection: Connection) -> None:
+    event = make_event(connection, "messages.deleted", {"id": 7001})
+
+    with pytest.raises(TryLater):
+        read_event(event)
+
+    event.received_at -= PATIENCE
+    read_event(event)
+    assert event.read_at
 
 
 # --- Everything else
 
 
-@pytest.mark.parametrize("kind", ["accounts.session_expired", "users.typing", "brand.new", "test-event"])
+@pytest.mark.parametrize("kind", ["users.typing", "users.online", "brand.new", "test-event", "rules.updated"])
 def test_other_kinds_are_read_and_change_nothing(connection: Connection, kind: str) -> None:
     event = make_event(connection, kind, {"anything": 1})
 

@@ -19,7 +19,7 @@ from django.urls import path
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
-from crm.models import Conversation, Message
+from crm.models import Conversation, Message, Transaction
 from crm.models.messages import Status
 from crm.tests.factories import make_creator
 from onlyfans.gateway import Chat, Parcel, Rejected, Sent, Throttled, Uploaded
@@ -188,6 +188,28 @@ def test_a_fan_answers_through_a_signed_webhook_and_is_in_the_inbox(
     chat = gateway.read_chat("42", since=message.send_at)
     assert isinstance(chat, Chat)
     assert (chat.messages[0].platform_id, chat.messages[0].text) == (message.platform_id, message.text)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.urls(__name__)
+def test_a_deed_and_a_message_of_ours_are_told_through_the_same_door(
+    simulator: RunningSimulator, gateway: OfapiGateway, account: str, live_server: LiveServer
+) -> None:
+    connection = Connection(creator=make_creator(), account_id=account)
+    connection.webhook_secret = "s3cret"
+    connection.save()
+    door = f"{live_server.url}/api/onlyfans/webhooks/{connection.public_id}"
+    simulator.webhook(account, url=door, secret="s3cret")
+    simulator.set(tell_sent=True)
+
+    simulator.do(account, "tip", chat="42", cents=500)
+    sent_id = send(gateway, "Thank you!")
+    until(lambda: WebhookEvent.objects.count() == 3)
+    for event in WebhookEvent.objects.order_by("?"):
+        read_event(event)
+
+    assert Transaction.objects.get().amount_cents == 500
+    assert Message.objects.get().platform_id == sent_id
 
 
 @pytest.mark.django_db(transaction=True)
