@@ -1,27 +1,23 @@
 """The line at a glance, for an operator at three in the morning."""
 
-import json
 from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandParser
-from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import Count, Min, Q
 
 from crm.clock import database_now
 from crm.models import Dispatch, Line, Worker
 from crm.models.messages import FOR_A_PERSON, IN_FLIGHT, Status
+from onlyfans.management.operating import Answer, OperatorCommand, moment, table
 from onlyfans.queue import QueueUnavailable, figures
 
 
-class Command(BaseCommand):
-    help = "Show the queue's figures, asked of SQS now, and every creator's line. Exit code 1 when something is wrong."
+class Command(OperatorCommand):
+    help = "Show the queue's figures, asked of SQS now, and every creator's line."
+    fails_when = "SQS or Redis is out of reach, no worker listens, dispatch is not running, or all sending is stopped"
 
-    def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--json", action="store_true", help="One JSON object instead of a table.")
-
-    def handle(self, *args: Any, **options: Any) -> None:
+    def answer(self, **_options: Any) -> Answer:
         now = database_now()
         report: dict[str, Any] = {
             "at": now,
@@ -30,19 +26,10 @@ class Command(BaseCommand):
             "dispatch": _dispatch(now),
             "lines": _lines(now),
         }
-        if options["json"]:
-            self.stdout.write(json.dumps(report, cls=DjangoJSONEncoder))
-        else:
-            self.stdout.write(_table(report))
         dispatch = report["dispatch"]
-        if (
-            report["queue"]["trouble"]
-            or report["workers"]["trouble"]
-            or dispatch["rateLimiterTrouble"]
-            or dispatch["stoppedAt"]
-            or not dispatch["running"]
-        ):
-            raise SystemExit(1)
+        trouble = report["queue"]["trouble"] or report["workers"]["trouble"] or dispatch["rateLimiterTrouble"]
+        is_well = dispatch["running"] and not trouble and not dispatch["stoppedAt"]
+        return Answer(report, _table(report), is_well)
 
 
 def _queue() -> dict[str, Any]:
@@ -105,21 +92,25 @@ def _waits_for(line: Line, now: datetime) -> str:
     return line.get_hold_cause_display() if held else ""
 
 
-def _table(report: dict[str, Any]) -> str:
+def _table(report: dict[str, Any]) -> list[str]:
+    headings = ("creator", "waiting", "in flight", "for a person", "oldest due (UTC)", "waits for")
     rows = [
-        f"{'creator':<28}{'waiting':>8}{'in flight':>10}{'for a person':>14}  {'oldest due (UTC)':<20}  waits for",
-        *(
-            f"{line['creator'][:27]:<28}{line['waiting']:>8}{line['inFlight']:>10}{line['forAPerson']:>14}"
-            f"  {_moment(line['oldestDueAt']) or '-':<20}  {line['waitsFor']}"
-            for line in report["lines"]
-        ),
+        (
+            line["creator"][:28],
+            line["waiting"],
+            line["inFlight"],
+            line["forAPerson"],
+            moment(line["oldestDueAt"]),
+            line["waitsFor"],
+        )
+        for line in report["lines"]
     ]
-    return "\n".join([*_heading(report["queue"], report["workers"], report["dispatch"]), "", *rows])
+    return [*_heading(report["queue"], report["workers"], report["dispatch"]), "", *table(headings, rows)]
 
 
 def _heading(queue: dict[str, Any], workers: dict[str, Any], dispatch: dict[str, Any]) -> list[str]:
     """What holds everybody, each on its own line, with what to do about it."""
-    heartbeat = _moment(dispatch["heartbeatAt"]) or "never"
+    heartbeat = f"{moment(dispatch['heartbeatAt'])} UTC" if dispatch["heartbeatAt"] else "never"
     if not settings.RATE_LIMITER_ENABLED:
         figures_line = "not used: RATE_LIMITER_ENABLED is off, messages are written to the log"
     else:
@@ -128,10 +119,10 @@ def _heading(queue: dict[str, Any], workers: dict[str, Any], dispatch: dict[str,
         f"SQS       {_out_of_reach(queue['trouble'].removeprefix('SQS: ')) or figures_line}",
         f"Redis     {_out_of_reach(dispatch['rateLimiterTrouble'].removeprefix('Redis: ')) or 'answers'}",
         f"worker    {_worker_line(workers)}",
-        f"dispatch  {'running' if dispatch['running'] else 'NOT RUNNING'} (last heartbeat {heartbeat} UTC)",
+        f"dispatch  {'running' if dispatch['running'] else 'NOT RUNNING'} (last heartbeat {heartbeat})",
     ]
     if dispatch["stoppedAt"]:
-        since = _moment(dispatch["stoppedAt"])
+        since = moment(dispatch["stoppedAt"])
         lines.append(f"sending   STOPPED since {since} UTC: {dispatch['stoppedReason']}")
         lines.append("          manage.py resume_sending lets it go on.")
     return [*lines, *(f"WARNING   {words}" for words in dispatch["warnings"].values())]
@@ -145,7 +136,3 @@ def _worker_line(workers: dict[str, Any]) -> str:
 
 def _out_of_reach(trouble: str) -> str:
     return f"OUT OF REACH: {trouble}" if trouble else ""
-
-
-def _moment(moment: datetime | None) -> str:
-    return f"{moment:%Y-%m-%d %H:%M:%S}" if moment else ""

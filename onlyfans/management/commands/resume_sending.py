@@ -2,18 +2,17 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
 from crm.models import Dispatch
+from onlyfans.management.operating import Answer, OperatorCommand, moment
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     help = "Send again after the kill switch, or after dispatch held itself."
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def answer(self, **_options: Any) -> Answer:
         row = Dispatch.current()
-        if row.stopped_at is None:
-            self.stdout.write("Sending was not stopped. Nothing changed.")
-            return
         Dispatch.resume_sending()
-        self.stdout.write(f"Sending again. It was stopped at {row.stopped_at:%Y-%m-%d %H:%M} UTC: {row.stopped_reason}")
+        facts = {"stopped": False, "wasStoppedAt": row.stopped_at, "reason": row.stopped_reason}
+        if row.stopped_at is None:
+            return Answer(facts, ["Sending was not stopped. Nothing changed."])
+        return Answer(facts, [f"Sending again. It was stopped at {moment(row.stopped_at)} UTC: {row.stopped_reason}"])

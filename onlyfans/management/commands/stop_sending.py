@@ -2,18 +2,24 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 
 from crm.clock import database_now
 from crm.models import Dispatch
+from onlyfans.management.operating import Answer, OperatorCommand
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     help = "Stop all sending, of every creator, within a second. Messages wait; nothing is lost."
 
     def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
         parser.add_argument("--reason", default="Stopped by an operator.", help="Shown on every page.")
 
-    def handle(self, *args: Any, reason: str, **options: Any) -> None:
-        Dispatch.stop_sending(reason=reason, now=database_now())
-        self.stdout.write("Sending is stopped. manage.py resume_sending lets it go on.")
+    def answer(self, *, reason: str, **_options: Any) -> Answer:
+        now = database_now()
+        Dispatch.stop_sending(reason=reason, now=now)
+        return Answer(
+            {"stopped": True, "stoppedAt": now, "reason": reason},
+            ["Sending is stopped. manage.py resume_sending lets it go on."],
+        )
