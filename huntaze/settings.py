@@ -196,10 +196,12 @@ SIMPLE_JWT = {
 
 # --- Gate
 
-#: ``host:port`` of the Redis that holds the buckets.
+#: The Redis that holds the buckets: ``host:port`` or an address (ratelimit/server.py).
 REDIS_ENDPOINT = env("REDIS_ENDPOINT", default="127.0.0.1:6379")
 #: The pace of a creator who has none of their own; crm/pace.py says how it is written.
 HUNTAZE_PACE = env("HUNTAZE_PACE", default="10/60")
+#: Seconds that stay between two messages of a burst: what the platform itself tolerates. 0 is for tests.
+HUNTAZE_BURST_GAP_SECONDS = env.float("HUNTAZE_BURST_GAP_SECONDS", 3.0)
 #: Off, with DEBUG only: nothing is sent and nothing is limited.
 RATE_LIMITER_ENABLED = env.bool("RATE_LIMITER_ENABLED", True)
 #: Requests per caller and period, by scope (ratelimit/throttles.py); empty is no limit.

@@ -50,7 +50,7 @@ from onlyfans.gateway import (
 )
 from onlyfans.models import Connection
 from onlyfans.queue import Carrier, QueueUnavailable
-from ratelimit.bucket import Denied, GateUnavailable, Lost, Taken
+from ratelimit.bucket import Denied, GateUnavailable, Lost, State, Taken
 
 log = structlog.get_logger(__name__)
 
@@ -83,14 +83,26 @@ def hand_over(carry: Carrier) -> int:
     """
     if Dispatch.is_stopped():
         return 0
-    lines = Line.objects.due(database_now()).select_related("creator__connection")[:LINES_AT_ONCE]
-    return sum(_serve_alone(line, carry) for line in lines if _begin_to_serve(line))
+    lines = list(Line.objects.due(database_now()).select_related("creator__connection")[:LINES_AT_ONCE])
+    may_go = _look(lines)
+    return sum(_serve_alone(line, may_go.get(line.pk), carry) for line in lines if _begin_to_serve(line))
 
 
-def _serve_alone(line: Line, carry: Carrier) -> int:
+def _look(lines: list[Line]) -> dict[int, State]:
+    """What may go on each line, asked in one round trip. Without an answer they are held."""
+    connected = [line for line in lines if _is_connected(line.creator)]
+    try:
+        return gate.peek_many(connected)
+    except GateUnavailable as error:
+        for line in connected:
+            _gate_is_down(line.creator_id, error)
+        return {}
+
+
+def _serve_alone(line: Line, may_go: State | None, carry: Carrier) -> int:
     """Whatever is wrong with one creator, say an unreadable pace, must not stop the others."""
     try:
-        return _serve(line, carry)
+        return _serve(line, may_go, carry)
     except (QueueUnavailable, DatabaseError):
         raise
     except Exception:
@@ -99,7 +111,7 @@ def _serve_alone(line: Line, carry: Carrier) -> int:
         return 0
 
 
-def _serve(line: Line, carry: Carrier) -> int:
+def _serve(line: Line, may_go: State | None, carry: Carrier) -> int:
     """Hand over as many of the line's front messages as may go now."""
     if not _is_connected(line.creator):
         Line.objects.hold(line.creator_id, until=database_now() + NOT_CONNECTED_HOLD, cause=HoldCause.NOT_CONNECTED)
@@ -107,10 +119,9 @@ def _serve(line: Line, carry: Carrier) -> int:
     if breaker.is_open(connection_of(line.creator)) and _enough_are_probed(line):
         Line.objects.hold(line.creator_id, until=database_now() + PROBE_LATER, cause=HoldCause.UNREACHABLE)
         return 0
-    try:
-        may_go = gate.peek(line)
-    except GateUnavailable as error:
-        _gate_is_down(line.creator_id, error)
+    if may_go is None:
+        # The gate is down and the line is held; or its pace cannot be read, which is said here, for it alone.
+        gate.limits_of(line.creator)
         return 0
     now = database_now()
     room = _room(line, may_go.free, now)
@@ -341,7 +352,7 @@ def _begin(message: Message, token: Taken, *, taken: float) -> bool:
         Line.objects.filter(creator_id=message.creator_id).update(
             hold_until=now + timedelta(seconds=token.state.next_in),
             hold_cause=HoldCause.PACE,
-            bucket_full_at=now + timedelta(seconds=token.state.full_in),
+            **gate.known_of(message.creator, token.state, now),
         )
         if begun and monotonic() - taken > TOKEN_GOOD_FOR_SECONDS:
             transaction.set_rollback(True)
@@ -461,8 +472,8 @@ def _refund(message: Message, token: Taken) -> None:
         # Redis forgot the bucket meanwhile: what the line says about it stands, and the next take rebuilds it.
         return
     # The bucket is full earlier now; a key that is missing after this moment is not lost state.
-    full_at = database_now() + timedelta(seconds=state.full_in)
-    Line.objects.filter(creator_id=message.creator_id).update(bucket_full_at=full_at)
+    known = gate.known_of(message.creator, state, database_now())
+    Line.objects.filter(creator_id=message.creator_id).update(**known)
 
 
 def _unknown(message: Message, code: str, words: str) -> None:

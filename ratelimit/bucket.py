@@ -1,54 +1,75 @@
 """A token bucket in Redis. It knows strings and rates, nothing else.
 
 The law of each limit: grants in any interval t <= burst + t * rate. GCRA in integer microseconds on the server's clock,
-all limits of a key in one atomic call; ``take.lua`` is the algorithm.
+all limits of a key in one atomic call; ``take.lua`` is the algorithm, ``server.py`` the way to Redis.
 """
 
+import struct
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources import files
 from math import ceil
-from typing import cast
+from typing import NamedTuple
 
-import redis
-from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError, RedisError
-from redis.retry import Retry
+from ratelimit.server import GateUnavailable, Server, server_at
+
+__all__ = ["Ask", "Bucket", "Denied", "GateUnavailable", "Limit", "Lost", "Never", "State", "Taken"]
 
 MICROSECONDS = 1_000_000
-# A frozen or unreachable Redis must cost a worker less than a second, and must never be asked twice: the first call
-# may have been executed.
-TIMEOUT_SECONDS = 0.5
+#: The platform's longest wait that is kept here (take.lua).
+HOLD_MAX_SECONDS = 86_400.0
+#: What three bytes hold, and four of milliseconds: 49 days.
+COUNT_MAX, PERIOD_MAX_MS = 2**24 - 1, 2**32 - 1
+#: A whole bucket's time in microseconds; with now (below 2**51) it stays an integer that a double holds exactly.
+FULL_MAX_US = 2**52
 
-_SCRIPT = files("ratelimit").joinpath("take.lua").read_text()
+SCRIPT = files("ratelimit").joinpath("take.lua").read_text()
 
+_TAKE, _PEEK, _HOLD, _HOLD_UNTIL, _REFUND, _REBUILD = (letter.encode() for letter in "tphurb")
+_HEAD = struct.Struct("<cBQQ")
 _ALLOWED, _DENIED, _NEVER, _LOST = 1, 0, -1, -2
-
-
-class GateUnavailable(Exception):
-    """Redis gave no answer. Nobody knows whether a token was taken; whoever sends must not send."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """``limit`` grants per ``period`` seconds, at most ``burst`` at once. Raises ValueError out of range."""
+    """``limit`` grants per ``period`` seconds, at most ``burst`` at once. Raises ValueError out of range.
+
+    The period is what a limit is recognised by when its numbers change; it is kept in whole milliseconds, rounded up.
+    """
 
     limit: int
     period: float
     burst: int
+    #: As take.lua reads it: period in milliseconds (4 bytes), grants per period (3), burst (3).
+    packed: bytes = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if self.limit < 1 or self.burst < 1 or self.period <= 0:
-            raise ValueError(f"A limit needs at least 1 per period and a burst of at least 1: {self}")
+        if not (1 <= self.limit <= COUNT_MAX and 1 <= self.burst <= COUNT_MAX and 0 < self.period_ms <= PERIOD_MAX_MS):
+            raise ValueError(f"A limit has 1 to {COUNT_MAX} per period and a burst of at least 1: {self}")
+        if self.interval_us * self.burst > FULL_MAX_US:
+            raise ValueError(f"A limit must be full again within {FULL_MAX_US // MICROSECONDS} s: {self}")
+        packed = b"".join(
+            number.to_bytes(size, "little") for number, size in ((self.period_ms, 4), (self.limit, 3), (self.burst, 3))
+        )
+        object.__setattr__(self, "packed", packed)
+
+    @property
+    def period_ms(self) -> int:
+        """Rounded up; a thousandth of a millisecond is what a float like 60.3 is off by."""
+        return ceil(self.period * 1000 - 0.001)
 
     @property
     def interval_us(self) -> int:
         """Microseconds between two grants; rounded up, so the law is never exceeded."""
-        return ceil(self.period * MICROSECONDS / self.limit)
+        return -(-self.period_ms * 1000 // self.limit)
+
+    @property
+    def full_in(self) -> float:
+        """Seconds after which an empty bucket is full: how long a grant is remembered."""
+        return self.interval_us * self.burst / MICROSECONDS
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(NamedTuple):
     """What a bucket says of itself. Times in seconds from now."""
 
     free: int
@@ -56,8 +77,7 @@ class State:
     full_in: float
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(NamedTuple):
     """Granted. ``granted_at_us`` (Redis time) is the receipt that ``refund`` wants."""
 
     granted_at_us: int
@@ -65,8 +85,7 @@ class Taken:
     state: State
 
 
-@dataclass(frozen=True, slots=True)
-class Denied:
+class Denied(NamedTuple):
     """Come back in ``retry_in`` seconds. ``limit`` is the one that blocks; None when the platform said wait."""
 
     retry_in: float
@@ -82,94 +101,116 @@ class Never:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """The key must exist and does not: the state was lost. Rebuild it before taking."""
+    """The key knows less than the caller's ledger. Rebuild it before taking."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One question to one bucket.
+
+    ``not_full_for``: seconds from now for which the caller's ledger knows that the bucket is not full. A key that is
+    missing, that does not know one of the limits, or that is fuller by more than a second is then Lost; 0 believes it.
+    """
+
+    key: str
+    limits: Sequence[Limit]
+    cost: int = 1
+    not_full_for: float = 0.0
 
 
 class Bucket:
-    """Token buckets on one Redis. Safe to share among threads, and across a fork."""
+    """Token buckets on one Redis. Safe to share among threads, and across a fork. Everything raises GateUnavailable."""
 
-    def __init__(self, client: "redis.Redis") -> None:
-        self._client = client
-        self._sha = ""
+    script = SCRIPT
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
 
     @classmethod
     def at(cls, endpoint: str) -> "Bucket":
-        """The buckets on the Redis at ``host:port``."""
-        host, _colon, port = endpoint.rpartition(":")
-        client = redis.Redis(
-            host=host,
-            port=int(port),
-            socket_timeout=TIMEOUT_SECONDS,
-            socket_connect_timeout=TIMEOUT_SECONDS,
-            retry=Retry(NoBackoff(), 0),
-        )
-        return cls(client)
+        """The buckets at an address (``server.server_at`` has its forms). Raises ValueError when it is none."""
+        return cls(server_at(endpoint, cls.script))
 
     def take(
-        self, key: str, limits: Sequence[Limit], *, cost: int = 1, must_exist: bool = False
+        self, key: str, limits: Sequence[Limit], *, cost: int = 1, not_full_for: float = 0.0
     ) -> Taken | Denied | Never | Lost:
-        """Charge every limit or none. ``must_exist``: a missing key is lost state, not a full bucket.
+        """Charge every limit or none."""
+        return _taken(self._server.run(key, _question(_TAKE, limits, cost, not_full_for)), limits, cost)
 
-        Raises GateUnavailable.
-        """
-        reply = self._run("take", key, limits, cost, int(must_exist))
-        match reply[0]:
-            case status if status == _ALLOWED:
-                return Taken(granted_at_us=reply[3], cost=cost, state=_state(reply))
-            case status if status == _NEVER:
-                return Never(limits[reply[2] - 1])
-            case status if status == _LOST:
-                return Lost()
-        return Denied(retry_in=reply[1] / MICROSECONDS, limit=limits[reply[2] - 1] if reply[2] else None)
+    def take_many(self, asks: Sequence[Ask]) -> list[Taken | Denied | Never | Lost]:
+        """Each as ``take`` would, in one round trip. Without an answer nobody knows which were charged."""
+        replies = self._server.run_many(
+            [(ask.key, _question(_TAKE, ask.limits, ask.cost, ask.not_full_for)) for ask in asks]
+        )
+        return [_taken(reply, ask.limits, ask.cost) for ask, reply in zip(asks, replies, strict=True)]
 
-    def peek(self, key: str, limits: Sequence[Limit], *, must_exist: bool = False) -> State | Lost:
-        """How many may go now and when the next one may; charges nothing. Raises GateUnavailable."""
-        reply = self._run("peek", key, limits, 1, int(must_exist))
-        return Lost() if reply[0] == _LOST else _state(reply)
+    def peek(self, key: str, limits: Sequence[Limit], *, not_full_for: float = 0.0) -> State | Lost:
+        """How many may go now and when the next one may; charges nothing."""
+        return _state_or_lost(self._server.run(key, _question(_PEEK, limits, 1, not_full_for)))
 
-    def hold(self, key: str, limits: Sequence[Limit], *, seconds: float, must_exist: bool = False) -> State | Lost:
-        """Grant nothing for ``seconds``: the platform said wait. A longer hold stays. Raises GateUnavailable."""
-        reply = self._run("hold", key, limits, ceil(seconds * MICROSECONDS), int(must_exist))
-        return Lost() if reply[0] == _LOST else _state(reply)
+    def peek_many(self, asks: Sequence[Ask]) -> list[State | Lost]:
+        """Each as ``peek`` would, in one round trip."""
+        replies = self._server.run_many([(ask.key, _question(_PEEK, ask.limits, 1, ask.not_full_for)) for ask in asks])
+        return [_state_or_lost(reply) for reply in replies]
+
+    def hold(self, key: str, limits: Sequence[Limit], *, seconds: float, not_full_for: float = 0.0) -> State | Lost:
+        """Grant nothing for ``seconds``, a day at the most: the platform said wait. A longer hold stays."""
+        microseconds = max(0, ceil(min(seconds, HOLD_MAX_SECONDS) * MICROSECONDS))
+        return _state_or_lost(self._server.run(key, _question(_HOLD, limits, microseconds, not_full_for)))
+
+    def hold_until(self, key: str, limits: Sequence[Limit], *, at_us: int, not_full_for: float = 0.0) -> State | Lost:
+        """Grant nothing before ``at_us``, a moment of Redis's clock such as a receipt's plus what the platform said."""
+        return _state_or_lost(self._server.run(key, _question(_HOLD_UNTIL, limits, at_us, not_full_for)))
 
     def refund(self, key: str, limits: Sequence[Limit], receipt: Taken) -> State | Lost:
-        """Give a token back that was certainly not used, once. Raises GateUnavailable."""
-        reply = self._run("refund", key, limits, receipt.cost, receipt.granted_at_us)
-        return Lost() if reply[0] == _LOST else _state(reply)
+        """Give a token back that was certainly not used, once.
+
+        What has flowed back since the grant is not given twice: refund = max(0, cost * interval - time since).
+        """
+        return _state_or_lost(self._server.run(key, _packed(_REFUND, limits, receipt.cost, receipt.granted_at_us)))
 
     def rebuild(self, key: str, limits: Sequence[Limit], ages: Iterable[float]) -> State:
-        """Replay grants of ``ages`` seconds ago, oldest first, unless the key is back. Raises GateUnavailable."""
+        """Replay grants of ``ages`` seconds ago, oldest first; where the key knows of more, that stays."""
         grants = [max(0, int(age * MICROSECONDS)) for age in ages]
-        return _state(self._run("rebuild", key, limits, len(grants), 0, *grants))
+        replay = struct.pack(f"<{len(grants)}Q", *grants)
+        return _state(self._server.run(key, _packed(_REBUILD, limits, 0, 0) + replay))
 
     def reset(self, key: str) -> None:
-        """Forget the bucket: it is full. Raises GateUnavailable."""
-        try:
-            self._client.delete(key)
-        except RedisError as error:
-            raise GateUnavailable(str(error)) from error
+        """Forget the bucket: it is full."""
+        self._server.command("DEL", key)
 
     def ping(self) -> None:
         """Raises GateUnavailable when Redis does not answer."""
-        try:
-            self._client.ping()
-        except RedisError as error:
-            raise GateUnavailable(str(error)) from error
+        self._server.command("PING")
 
-    def _run(self, op: str, key: str, limits: Sequence[Limit], first: int, second: int, *more: int) -> list[int]:
-        numbers = [number for limit in limits for number in (limit.interval_us, limit.burst)]
-        arguments: list[str | int] = [key, op, first, second, len(limits), *numbers, *more]
-        try:
-            try:
-                reply = self._client.evalsha(self._sha, 1, *arguments)
-            except NoScriptError:
-                # After a restart, a failover or SCRIPT FLUSH. It was certainly not executed, so once more is safe.
-                self._sha = self._client.script_load(_SCRIPT)
-                reply = self._client.evalsha(self._sha, 1, *arguments)
-        except RedisError as error:
-            raise GateUnavailable(str(error)) from error
-        return cast("list[int]", reply)
+
+def _question(op: bytes, limits: Sequence[Limit], amount: int, not_full_for: float) -> bytes:
+    return _packed(op, limits, amount, ceil(not_full_for * MICROSECONDS) if not_full_for > 0 else 0)
+
+
+def _packed(op: bytes, limits: Sequence[Limit], amount: int, mark: int) -> bytes:
+    """As take.lua reads it. Raises ValueError for what it could not answer."""
+    if not 0 < len(limits) < 256 or amount < (op == _TAKE) or mark < 0:
+        raise ValueError(f"At least one limit, a cost of at least 1, no moment before 1970: {limits}, {amount}, {mark}")
+    return _HEAD.pack(op, len(limits), amount, mark) + b"".join([limit.packed for limit in limits])
+
+
+def _taken(reply: list[int], limits: Sequence[Limit], cost: int) -> Taken | Denied | Never | Lost:
+    status = reply[0]
+    if status == _ALLOWED:
+        return Taken(reply[1], cost, _state(reply))
+    if status == _LOST:
+        return Lost()
+    limit = limits[reply[2] - 1] if reply[2] else None
+    if status == _DENIED:
+        return Denied(reply[1] / MICROSECONDS, limit)
+    assert limit
+    return Never(limit)
+
+
+def _state_or_lost(reply: list[int]) -> State | Lost:
+    return Lost() if reply[0] == _LOST else _state(reply)
 
 
 def _state(reply: list[int]) -> State:
-    return State(free=reply[6], next_in=reply[4] / MICROSECONDS, full_in=reply[5] / MICROSECONDS)
+    return State(reply[4], reply[2] / MICROSECONDS, reply[3] / MICROSECONDS)

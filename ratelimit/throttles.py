@@ -12,7 +12,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from ipaddress import IPv6Address, ip_address
 from typing import TYPE_CHECKING, cast
 
@@ -185,8 +185,16 @@ class _Gate:
     """The buckets, and a breaker before them."""
 
     def __init__(self, endpoint: str) -> None:
-        self.bucket = Bucket.at(endpoint)
+        self._endpoint = endpoint
         self._left_alone_until = 0.0
+
+    @cached_property
+    def bucket(self) -> Bucket:
+        """Raises GateUnavailable for an address that is none: the web is not where people learn of that."""
+        try:
+            return Bucket.at(self._endpoint)
+        except ValueError as error:
+            raise GateUnavailable(str(error)) from error
 
     @property
     def is_left_alone(self) -> bool:

@@ -37,6 +37,8 @@ os.environ |= {
     "OFAPI_BASE_URL": "http://127.0.0.1:9/api",
     # Tests and journeys write faster than people; those of the throttles say which rates they mean.
     **dict.fromkeys(THROTTLES, ""),
+    # A burst goes at once; those of the pace say what gap they mean.
+    "HUNTAZE_BURST_GAP_SECONDS": "0",
     # pytest-playwright keeps an event loop in the main thread; Django would refuse every query beside it.
     "DJANGO_ALLOW_ASYNC_UNSAFE": "1",
 }

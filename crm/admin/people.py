@@ -12,7 +12,7 @@ from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, Ou
 
 from crm.clock import database_now
 from crm.models import Creator, Fan, Line, Membership, User
-from crm.pace import steady_interval
+from crm.pace import in_words
 
 
 class MembershipInline(admin.TabularInline):
@@ -44,11 +44,10 @@ class CreatorAdmin(admin.ModelAdmin):
     @admin.display(description=_("pace"))
     def pace_in_words(self, creator: Creator) -> str:
         try:
-            interval = steady_interval(creator.allowances)
+            return in_words(creator.allowances)
         except ValidationError as error:
             # What was typed into the field above, or stored past it.
             return " ".join(error.messages)
-        return _("one message every %(seconds).2f s") % {"seconds": interval}
 
     @admin.display(description=_("paused"))
     def paused(self, creator: Creator) -> str:

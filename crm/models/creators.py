@@ -9,6 +9,7 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from crm.pace import TEXT_MAX as PACE_MAX
 from crm.pace import Allowance, pace_of, steady_interval, validate_pace
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class Creator(models.Model):
         help_text=_("ISO 4217. Lifetime values are in it; money in another currency is never added to them."),
     )
     pace = models.CharField(
-        max_length=120,
+        max_length=PACE_MAX,
         blank=True,
         validators=[validate_pace],
         help_text=_(
@@ -77,6 +78,11 @@ class Creator(models.Model):
             return steady_interval(self.allowances)
         except ValidationError:
             return None
+
+    @property
+    def law(self) -> str:
+        """The pace in force, as it is written."""
+        return self.pace or settings.HUNTAZE_PACE
 
     @property
     def allowances(self) -> tuple[Allowance, ...]:

@@ -11,6 +11,8 @@ from django.db.models.functions import Coalesce, Least
 from django.utils.translation import gettext as _text
 from django.utils.translation import gettext_lazy as _
 
+from crm.pace import TEXT_MAX as PACE_MAX
+
 REASON_MAX = 300
 
 
@@ -112,6 +114,9 @@ class Line(models.Model):
         null=True,
         blank=True,
         help_text="A bucket missing in Redis before this moment is lost state, not a full bucket.",
+    )
+    bucket_law = models.CharField(
+        max_length=PACE_MAX, blank=True, help_text="The pace it was so under; under another the ledger is asked."
     )
     paused_at = models.DateTimeField(null=True, blank=True)
     paused_reason = models.CharField(max_length=REASON_MAX, blank=True)

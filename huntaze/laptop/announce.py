@@ -20,6 +20,8 @@ from xmlrpc.client import ServerProxy
 import django
 from supervisor.xmlrpc import SupervisorTransport
 
+from ratelimit.server import shown
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "huntaze.settings")
 django.setup()
 
@@ -144,7 +146,7 @@ def _run(home: Path, processes: Processes) -> dict[str, Any]:
             "queue_url": os.environ.get("SQS_RATE_LIMITER_QUEUE_URL"),
             "dlq_url": os.environ.get("SQS_RATE_LIMITER_DLQ_URL"),
         },
-        "redis": {"address": os.environ.get("REDIS_ENDPOINT")},
+        "redis": {"address": shown(os.environ.get("REDIS_ENDPOINT", "")) or None},
         "simulator": {"address": addresses["simulator"], "ledger": str(home / "simulator-ledger.jsonl")},
         "database": _database(home),
     }
@@ -154,7 +156,7 @@ def _addresses() -> dict[str, str | None]:
     simulator = urlsplit(os.environ["OFAPI_BASE_URL"])
     return {
         "web": f"http://127.0.0.1:{os.environ['PORT']}",
-        "redis": os.environ.get("REDIS_ENDPOINT"),
+        "redis": shown(os.environ.get("REDIS_ENDPOINT", "")) or None,
         "sqs": os.environ.get("AWS_ENDPOINT_URL"),
         "simulator": f"{simulator.scheme}://{simulator.netloc}",
     }

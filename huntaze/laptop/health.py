@@ -1,7 +1,6 @@
 """Is a part well? Every check asks the part itself, and answers with nothing or with what is wrong."""
 
 import os
-import socket
 import urllib.error
 import urllib.request
 from datetime import datetime
@@ -14,6 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from django.db import DatabaseError, connection
 
 from crm.models import Dispatch
+from ratelimit.bucket import Bucket, GateUnavailable
 
 CHECK_SECONDS = 2.0
 # A worker that stayed up this long without a word is taken as ready; its log may have been rotated.
@@ -32,14 +32,11 @@ def simulator() -> str:
 
 
 def redis() -> str:
-    host, _colon, port = os.environ["REDIS_ENDPOINT"].rpartition(":")
     try:
-        with socket.create_connection((host, int(port)), CHECK_SECONDS) as line:
-            line.sendall(b"PING\r\n")
-            answer = line.recv(64)
-    except OSError as error:
+        Bucket.at(os.environ["REDIS_ENDPOINT"]).ping()
+    except (GateUnavailable, ValueError) as error:
         return str(error)
-    return "" if answer.startswith(b"+PONG") else f"it answered {answer!r}"
+    return ""
 
 
 def sqs() -> str:

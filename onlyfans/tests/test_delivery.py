@@ -653,7 +653,7 @@ class TestCampaigns:
         assert row.priority == Campaign.PRIORITY
 
     def test_its_unknown_outcome_holds_no_reply(self, campaign: Campaign, basket: Basket) -> None:
-        row = self.make_row(campaign, status=Status.UNKNOWN, sending_at=database_now())
+        row = self.make_row(campaign, status=Status.UNKNOWN, sending_at=database_now() - timedelta(seconds=10))
         reply = row.conversation.queue(text="a reply", author=None)
 
         delivery.hand_over(basket.carry)

@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 import redis
 from django.core.exceptions import ValidationError
-from pytest_django import Settings
+from django.db import connection
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from crm.clock import database_now
 from crm.models import Creator, Line
@@ -37,7 +38,17 @@ def send(creator: Creator, *, seconds_ago: float) -> None:
 
 def expect_a_bucket(line: Line) -> Line:
     """The bucket cannot be full before a minute from now."""
-    line.bucket_full_at = database_now() + timedelta(minutes=1)
+    return remember(line, full_in=60)
+
+
+def remember_another_law(line: Line) -> Line:
+    line.bucket_law = "1/1"
+    return line
+
+
+def remember(line: Line, *, full_in: float) -> Line:
+    """The line knows when its bucket is full, under the law that is in force."""
+    line.bucket_full_at, line.bucket_law = database_now() + timedelta(seconds=full_in), line.creator.law
     line.save()
     return line
 
@@ -57,6 +68,17 @@ class TestLimits:
         settings.HUNTAZE_PACE = "20/60"
 
         assert gate.limits_of(make_creator(pace="5/60:2")) == (Limit(5, 60 * 1.005, 2),)
+
+    def test_a_burst_has_a_gap_of_three_seconds(self, settings: Settings, redis_server: redis.Redis) -> None:
+        settings.HUNTAZE_BURST_GAP_SECONDS = 3.0
+        line = make_creator(pace="5/60:2").line
+
+        first, second = gate.take(line), gate.take(line)
+
+        assert isinstance(first, Taken)
+        assert isinstance(second, Denied)
+        assert second.limit == Limit(1, 3 * 1.005, 1)
+        assert second.retry_in == pytest.approx(3.015, abs=0.5)
 
     def test_a_cap_never_lets_more_through_in_any_period(self) -> None:
         _pace, hour, day = gate.limits_of(make_creator(pace="10/60, 100/3600, 250/86400"))
@@ -144,9 +166,8 @@ class TestTake:
 class TestLostState:
     def test_a_missing_key_is_a_full_bucket_once_it_would_be_full(self, line: Line, redis_server: redis.Redis) -> None:
         send(line.creator, seconds_ago=10)
-        line.bucket_full_at = database_now() - timedelta(seconds=1)
 
-        assert isinstance(gate.take(line), Taken)
+        assert isinstance(gate.take(remember(line, full_in=-1)), Taken)
 
     def test_a_key_that_is_missing_before_is_rebuilt_from_the_ledger(
         self, line: Line, redis_server: redis.Redis
@@ -186,6 +207,85 @@ class TestLostState:
         send(make_creator(), seconds_ago=1)
 
         assert isinstance(gate.take(expect_a_bucket(line)), Taken)
+
+
+class TestFailover:
+    """A replica that was promoted may be behind: its state is older than what the ledger knows."""
+
+    def test_what_the_replica_never_heard_of_is_not_sent_again(self, line: Line, redis_server: redis.Redis) -> None:
+        send(line.creator, seconds_ago=0)
+        redis_server.flushall()
+        # The replica's bucket: full again in a second, while the line knows of a call a moment ago.
+        gate.bucket().rebuild(gate._key(line.creator), gate.limits_of(line.creator), [59.3])
+
+        denied = gate.take(expect_a_bucket(line))
+
+        assert isinstance(denied, Denied)
+        assert denied.retry_in == pytest.approx(60.3, abs=1)
+
+    def test_a_replica_that_was_up_to_date_is_believed(
+        self, line: Line, redis_server: redis.Redis, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        gate.take(line)
+        monkeypatch.setattr(gate, "_rebuild", lambda *_args: pytest.fail("nothing is lost"))
+
+        assert isinstance(gate.take(expect_a_bucket(line)), Denied)
+
+
+class TestAddedLimit:
+    def test_starts_from_the_calls_of_the_ledger(self, line: Line, redis_server: redis.Redis) -> None:
+        line.creator.pace = "100/1"
+        assert isinstance(gate.take(line), Taken)
+        for seconds_ago in range(40, 10, -10):
+            send(line.creator, seconds_ago=seconds_ago)
+
+        line.creator.pace = "100/1, 4/3600"
+        denied = gate.take(remember_another_law(line))
+
+        assert isinstance(denied, Denied)
+        assert denied.limit == Limit(3, 3600, 1)
+
+    def test_also_when_the_bucket_was_full_and_gone(self, line: Line, redis_server: redis.Redis) -> None:
+        send(line.creator, seconds_ago=100)
+        remember(line, full_in=-40)
+
+        line.creator.pace = "1/60, 1/3600"
+
+        denied = gate.take(line)
+        assert isinstance(denied, Denied)
+        assert denied.retry_in == pytest.approx(3500, abs=2)
+
+    def test_a_known_law_does_not_ask_the_ledger(
+        self, line: Line, redis_server: redis.Redis, django_assert_num_queries: DjangoAssertNumQueries
+    ) -> None:
+        remember(line, full_in=-1)
+        clock = 1 if connection.vendor == "postgresql" else 0
+
+        with django_assert_num_queries(clock):
+            gate.take(line)
+
+
+class TestManyLines:
+    def test_are_looked_at_together(self, redis_server: redis.Redis) -> None:
+        lines = [remember(make_creator(pace="1/60").line, full_in=-1) for _creator in range(3)]
+        gate.take(lines[1])
+
+        free = gate.peek_many(lines)
+
+        assert [free[line.pk].free for line in lines] == [1, 0, 1]
+
+    def test_one_with_a_pace_that_cannot_be_read_is_left_out(self, line: Line, redis_server: redis.Redis) -> None:
+        broken = make_creator(pace="often").line
+
+        assert list(gate.peek_many([broken, line])) == [line.pk]
+
+    def test_each_that_was_lost_is_rebuilt(self, line: Line, redis_server: redis.Redis) -> None:
+        other = make_creator(pace="1/60").line
+        send(line.creator, seconds_ago=20)
+
+        free = gate.peek_many([expect_a_bucket(line), expect_a_bucket(other)])
+
+        assert [free[line.pk].free, free[other.pk].free] == [0, 1]
 
 
 class TestWithoutRedis:

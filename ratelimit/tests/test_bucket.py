@@ -105,13 +105,13 @@ class TestKey:
         assert not redis_server.exists(KEY)
 
     def test_is_lost_state_when_the_caller_knows_better(self, bucket: Bucket) -> None:
-        assert bucket.take(KEY, TEN_A_MINUTE, must_exist=True) == Lost()
-        assert bucket.peek(KEY, TEN_A_MINUTE, must_exist=True) == Lost()
+        assert bucket.take(KEY, TEN_A_MINUTE, not_full_for=60) == Lost()
+        assert bucket.peek(KEY, TEN_A_MINUTE, not_full_for=60) == Lost()
 
     def test_is_lost_state_when_a_limit_was_added(self, bucket: Bucket) -> None:
         bucket.take(KEY, TEN_A_MINUTE)
 
-        assert bucket.take(KEY, [*TEN_A_MINUTE, Limit(250, 86_400, 60)], must_exist=True) == Lost()
+        assert bucket.take(KEY, [*TEN_A_MINUTE, Limit(250, 86_400, 60)], not_full_for=60) == Lost()
 
 
 class TestRebuild:
