@@ -19,7 +19,7 @@ from django.db import close_old_connections, connection
 from crm.clock import database_now
 from crm.models import Dispatch, Line, Worker
 from crm.tidying import forget_expired
-from onlyfans import delivery, events, media, reconciling, tasks
+from onlyfans import delivery, events, media, reconciling, tasks, witness
 from onlyfans.gate import bucket
 from onlyfans.queue import Carrier, QueueUnavailable, figures, publish
 from ratelimit.bucket import GateUnavailable
@@ -86,7 +86,7 @@ class DispatchLoop:
         monotonic = time.monotonic()
         if monotonic >= self._next_heartbeat:
             self._next_heartbeat = monotonic + HEARTBEAT_SECONDS
-            Dispatch.note(heartbeat_at=database_now())
+            _beat()
         if monotonic >= self._next_sweep:
             self._next_sweep = monotonic + settings.SWEEP_SECONDS
             delivery.recall_strays()
@@ -145,15 +145,26 @@ def sample() -> None:
 
 def begin(*, resume: bool) -> None:
     """Start held after a long silence: a restored backup must not send yesterday's messages by itself."""
-    now = database_now()
     row = Dispatch.current()
     silent_since = row.heartbeat_at
-    if not resume and silent_since is not None and silent_since < now - Dispatch.SILENCE_HOLDS:
-        reason = (
-            f"Nothing was dispatched since {silent_since:%Y-%m-%d %H:%M} UTC. Check, then run manage.py resume_sending."
-        )
-        Dispatch.stop_sending(reason=reason, now=now)
-        log.warning("sending is held", reason=reason)
+    if not resume and silent_since is not None and silent_since < database_now() - Dispatch.SILENCE_HOLDS:
+        _hold(f"Nothing was dispatched since {silent_since:%Y-%m-%d %H:%M} UTC.")
+
+
+def _beat() -> None:
+    """Write a sign of life, after a look whether the last one is still there: a young backup may have been restored."""
+    row = Dispatch.current()
+    if seen := witness.went_back(row):
+        _hold(f"The database is an older copy: its last sign of life is of before {seen:%Y-%m-%d %H:%M:%S} UTC.")
+    now = database_now()
+    Dispatch.note(heartbeat_at=now)
+    witness.remember(row, now)
+
+
+def _hold(why: str) -> None:
+    reason = f"{why} Check, then run manage.py resume_sending."
+    Dispatch.stop_sending(reason=reason, now=database_now())
+    log.warning("sending is held", reason=reason)
 
 
 def _carrier(task: "Task[..., Any]") -> Carrier:

@@ -115,6 +115,37 @@ class TestBegin:
 
         assert not Dispatch.is_stopped()
 
+    def test_a_younger_backup_that_was_restored_is_noticed_and_holds(self, redis_server: object, sqs: Queues) -> None:
+        DispatchLoop().turn()
+        Dispatch.note(heartbeat_at=database_now() - timedelta(minutes=2))
+
+        DispatchLoop().turn()
+
+        assert Dispatch.is_stopped()
+        assert "older copy" in Dispatch.current().stopped_reason
+        Dispatch.resume_sending()
+        DispatchLoop().turn()
+        assert not Dispatch.is_stopped(), "once a person has looked it goes on"
+
+    def test_another_database_is_no_older_copy(self, redis_server: object, sqs: Queues) -> None:
+        DispatchLoop().turn()
+        Dispatch.objects.all().delete()
+        Dispatch.note(heartbeat_at=database_now() - timedelta(minutes=2))
+
+        DispatchLoop().turn()
+
+        assert not Dispatch.is_stopped()
+
+    def test_without_its_witness_it_goes_on(self, redis_server: Any, sqs: Queues, settings: Settings) -> None:
+        DispatchLoop().turn()
+        Dispatch.note(heartbeat_at=database_now() - timedelta(minutes=2))
+
+        for lost in (redis_server.flushall, lambda: setattr(settings, "REDIS_ENDPOINT", "127.0.0.1:1")):
+            lost()
+            DispatchLoop().turn()
+
+        assert not Dispatch.is_stopped()
+
     def test_a_first_start_is_no_silence(self, db: None) -> None:
         dispatching.begin(resume=False)
 

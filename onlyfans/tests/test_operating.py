@@ -153,7 +153,7 @@ class TestFailed:
         terminal.type("retry_failed", "--creator", elsewhere.creator.name)
 
         assert {status_of(message) for message in (poison, other, elsewhere)} == {Status.QUEUED}
-        assert terminal.type("retry_failed", "--all", code=1) == "0 go again.\n"
+        assert terminal.type("retry_failed", "--all", code=1) == "0 queued again.\n"
 
     def test_asks_for_a_choice(self) -> None:
         with pytest.raises(CommandError, match="--all"):

@@ -35,9 +35,11 @@ class Command(OperatorCommand):
     def answer(self, *, dry_run: bool, confirm_not_sent: bool, **options: Any) -> Answer:
         wanted = list(selected(_allowed(confirm_not_sent, options), options))
         if dry_run:
-            return Answer(_facts(wanted, dry_run=True), [f"{len(wanted)} would go again:", *message_table(wanted)])
+            return Answer(
+                _facts(wanted, dry_run=True), [f"{len(wanted)} would be queued again:", *message_table(wanted)]
+            )
         again = [message for message in wanted if _retry(message, not_sent=confirm_not_sent)]
-        return Answer(_facts(again, dry_run=False), [f"{len(again)} go again."], is_well=bool(again))
+        return Answer(_facts(again, dry_run=False), [f"{len(again)} queued again."], is_well=bool(again))
 
 
 def _allowed(confirm_not_sent: bool, options: dict[str, Any]) -> Any:
