@@ -15,6 +15,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 KEYRING := ci:$(shell printf 'k%.0s' 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32 | base64)
 LAPTOP := env HUNTAZE_HOME=/nonexistent DATABASE_URL=sqlite://:memory: DEBUG=1 SECRET_KEY=checks HUNTAZE_KEYRING=$(KEYRING)
 PRODUCTION := $(LAPTOP) DEBUG=0 SECRET_KEY=cR8mWq2vXz5tLkNp7sYd4gHj9bFe3uAo6iTcVxQwMnBrKlZyP0 ALLOWED_HOSTS=crm.example.com \
+	JWT_SIGNING_KEY=Lr7uXn2pQs9vBe4wKz8mTy3cHd6gFa5j \
 	AWS_REGION=eu-west-3 SQS_RATE_LIMITER_QUEUE_URL=https://sqs.example.com/1/huntaze-rate-limiter-queue \
 	SQS_RATE_LIMITER_DLQ_URL=https://sqs.example.com/1/huntaze-rate-limiter-queue-dlq
 

@@ -14,4 +14,5 @@ class CrmConfig(AppConfig):
 
     def ready(self) -> None:
         register(checks.pace_can_be_read)
+        register(checks.tokens_have_a_key_of_their_own)
         post_migrate.connect(searching.keep_words_indexed, sender=self)

@@ -8,6 +8,19 @@ from django.core.exceptions import ValidationError
 
 from crm.pace import parse_pace
 
+#: An HMAC key shorter than its hash weakens it (RFC 7518, section 3.2).
+SIGNING_KEY_MIN_BYTES = 32
+
+
+def tokens_have_a_key_of_their_own(**_options: Any) -> list[CheckMessage]:
+    """In DEBUG the secret of the sessions will do."""
+    key = settings.SIMPLE_JWT["SIGNING_KEY"]
+    if settings.DEBUG or (len(key.encode()) >= SIGNING_KEY_MIN_BYTES and key != settings.SECRET_KEY):
+        return []
+    words = f"JWT_SIGNING_KEY must be set, have {SIGNING_KEY_MIN_BYTES} bytes or more, and not be SECRET_KEY."
+    hint = 'python -c "import secrets; print(secrets.token_urlsafe(48))" makes one.'
+    return [Error(words, hint=hint, id="crm.E002")]
+
 
 def pace_can_be_read(**_options: Any) -> list[CheckMessage]:
     try:

@@ -2,9 +2,10 @@
 
 from datetime import datetime
 
-from crm.models import KeptReply
+from crm.models import KeptReply, TokenFamily
 
 
 def forget_expired(now: datetime) -> None:
     """Delete what was kept for a time that is over."""
     KeptReply.objects.expired(now).delete()
+    TokenFamily.objects.expired(now).delete()

@@ -14,6 +14,7 @@ from drf_standardized_errors.types import ErrorResponse, ExceptionHandlerContext
 from rest_framework import exceptions
 from rest_framework.response import Response
 
+from huntaze.signing_in import TooManyAttempts
 from ratelimit.throttles import TooManyRequests
 
 CONTENT_TYPE = "application/problem+json"
@@ -46,6 +47,8 @@ class ProblemFormatter(ExceptionFormatter):
 class ProblemHandler(ExceptionHandler):
     def convert_known_exceptions(self, exc: Exception) -> Exception:
         """A refusal by a verb of the ledger is a refusal of the request, in the words of the view's ``input_shape``."""
+        if isinstance(exc, TooManyAttempts):
+            return exc.cause
         if isinstance(exc, BadRequest | SuspiciousOperation | RecursionError):
             # Too large, too many fields: Django itself answers them with 400. Too deep: the JSON parser gives up.
             return exceptions.ParseError(UNREADABLE)

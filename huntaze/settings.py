@@ -42,7 +42,6 @@ INSTALLED_APPS = [
     "django_htmx",
     "template_partials",
     "rest_framework",
-    "rest_framework_simplejwt.token_blacklist",
     "drf_standardized_errors",
     "crm",
     "onlyfans",
@@ -170,10 +169,14 @@ LOGOUT_REDIRECT_URL = reverse_lazy("login")
 
 REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "rest_framework_simplejwt.authentication.JWTAuthentication",
+        "crm.api.authentication.KeyAuthentication",
+        "crm.api.authentication.TokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PERMISSION_CLASSES": [
+        "rest_framework.permissions.IsAuthenticated",
+        "crm.api.authentication.KeyIsGoodForThis",
+    ],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "EXCEPTION_HANDLER": "huntaze.problems.exception_handler",
@@ -183,13 +186,7 @@ DRF_STANDARDIZED_ERRORS = {"EXCEPTION_FORMATTER_CLASS": "huntaze.problems.Proble
 SIMPLE_JWT = {
     "ACCESS_TOKEN_LIFETIME": timedelta(minutes=10),
     "REFRESH_TOKEN_LIFETIME": timedelta(days=14),
-    "ROTATE_REFRESH_TOKENS": True,
-    "BLACKLIST_AFTER_ROTATION": True,
-    "CHECK_REVOKE_TOKEN": True,
     "SIGNING_KEY": env("JWT_SIGNING_KEY", default=SECRET_KEY),
-    "USER_ID_FIELD": "public_id",
-    "USER_AUTHENTICATION_RULE": "huntaze.signing_in.may_use_the_api",
-    "TOKEN_OBTAIN_SERIALIZER": "huntaze.signing_in.TokenShape",
     "ISSUER": "huntaze",
     "AUDIENCE": "huntaze-api",
 }

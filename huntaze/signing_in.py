@@ -6,7 +6,6 @@ from django.contrib.auth.backends import ModelBackend
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.utils.translation import ngettext
-from rest_framework_simplejwt.serializers import TokenObtainPairSerializer
 
 from crm.models import User
 from ratelimit.throttles import SignInAttempt, TooManyRequests
@@ -45,19 +44,3 @@ class SignInBackend(ModelBackend):
 
     def user_can_authenticate(self, user: Any) -> bool:
         return isinstance(user, User) and user.may_sign_in
-
-
-class TokenShape(TokenObtainPairSerializer):
-    """Credentials in, a pair of tokens out."""
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, str]:
-        try:
-            tokens: dict[str, str] = super().validate(attrs)
-        except TooManyAttempts as refused:
-            raise refused.cause from refused
-        return tokens
-
-
-def may_use_the_api(user: User | None) -> bool:
-    """simplejwt asks this for every token."""
-    return user is not None and user.may_sign_in

@@ -164,7 +164,8 @@ def _quotas_of(request: Request, view: "APIView") -> list[Quota]:
         if scope := getattr(view, "throttle_scope", None):
             wanted.append((scope, subject))
         if signed_in:
-            wanted.append((WRITES, subject))
+            # A key of a program is counted by itself, so that its person's own writes pass whatever it does.
+            wanted.append((WRITES, getattr(request.auth, "throttle_subject", subject)))
     if not signed_in:
         wanted.append((ANONYMOUS, subject))
     return _limited(*wanted)

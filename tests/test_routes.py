@@ -6,11 +6,12 @@ A row says how each person is answered. `<name>` stands for the id of a row that
     anonymous  nobody has signed in          manager, owner  may change campaigns, imports and settings
     other      owner of another creator      staff           opens the admin, member of no creator
     viewer     looks on                      chatter         writes to fans
+    key        which scope a key of the owner needs; “never”: no key will do; “-”: nobody asks for one
 """
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -25,71 +26,77 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, resolve
 from pytest_django import DjangoDbBlocker
 
-from crm.models import Membership, User
+from crm.models import ApiKey, Creator, Membership, User
 from crm.models.messages import Status
 from crm.tests.factories import PASSWORD, make_conversation, make_creator, make_fan, make_message, make_user
 from onlyfans.models import Connection
 
 TABLE = """
-                                                                anonymous other viewer chatter manager owner staff
-*      /                                                        302       302   302    302     302     302   302
-*      /login                                                   200       302   302    302     302     302   302
-POST   /logout                                                  302       302   302    302     302     302   302
-GET    /admin/                                                  302       302   302    302     302     302   200
+                                                             anonymous other viewer chatter manager owner staff key
+*      /                                                     302       302   302    302     302     302   302   -
+*      /login                                                200       302   302    302     302     302   302   -
+POST   /logout                                               302       302   302    302     302     302   302   -
+GET    /admin/                                               302       302   302    302     302     302   200   -
 
-GET    /messages/onlyfans                                       302       200   200    200     200     200   200
-GET    /messages/onlyfans/conversations                         302       200   200    200     200     200   200
-GET    /messages/onlyfans/<conversation>                        302       404   200    200     200     200   404
-POST   /messages/onlyfans/<conversation>                        302       404   403    303     303     303   404
+GET    /messages/onlyfans                                    302       200   200    200     200     200   200   -
+GET    /messages/onlyfans/conversations                      302       200   200    200     200     200   200   -
+GET    /messages/onlyfans/<conversation>                     302       404   200    200     200     200   404   -
+POST   /messages/onlyfans/<conversation>                     302       404   403    303     303     303   404   -
        {"text": "Hello!"}
-GET    /messages/onlyfans/<conversation>/messages               302       404   200    200     200     200   404
-POST   /messages/onlyfans/<conversation>/read                   302       404   403    303     303     303   404
-POST   /messages/onlyfans/<conversation>/messages/<failed>      302       404   403    303     303     303   404
+GET    /messages/onlyfans/<conversation>/messages            302       404   200    200     200     200   404   -
+POST   /messages/onlyfans/<conversation>/read                302       404   403    303     303     303   404   -
+POST   /messages/onlyfans/<conversation>/messages/<failed>   302       404   403    303     303     303   404   -
        {"act": "retry"}
-POST   /messages/onlyfans/<conversation>/messages/<unknown>     302       404   403    403     303     303   404
+POST   /messages/onlyfans/<conversation>/messages/<unknown>  302       404   403    403     303     303   404   -
        {"act": "sent"}
 
-POST   /api/auth/token                                          200       200   200    200     200     200   200
+POST   /api/auth/token                                       200       200   200    200     200     200   200   -
        {"username": "owner", "password": "<password>"}
-POST   /api/auth/refresh                                        401       401   401    401     401     401   401
+POST   /api/auth/refresh                                     401       401   401    401     401     401   401   -
        {"refresh": "made up"}
-POST   /api/auth/logout                                         401       401   401    401     401     401   401
+POST   /api/auth/logout                                      401       401   401    401     401     401   401   -
        {"refresh": "made up"}
 
-GET    /api/crm/fans                                            401       200   200    200     200     200   200
-POST   /api/crm/fans                                            401       404   403    201     201     201   404
+GET    /api/auth/keys                                        401       200   200    200     200     200   200   never
+POST   /api/auth/keys                                        401       201   201    201     201     201   201   never
+       {"name": "Reports", "scopes": ["read"]}
+DELETE /api/auth/keys/<key>                                  401       404   404    404     404     204   404   never
+
+GET    /api/crm/fans                                         401       200   200    200     200     200   200   read
+POST   /api/crm/fans                                         401       404   403    201     201     201   404   write
        {"creatorId": "<creator>", "handle": "newcomer"}
-GET    /api/crm/fans/<fan>                                      401       404   200    200     200     200   404
-PUT    /api/crm/fans/<fan>                                      401       404   403    200     200     200   404
+GET    /api/crm/fans/<fan>                                   401       404   200    200     200     200   404   read
+PUT    /api/crm/fans/<fan>                                   401       404   403    200     200     200   404   write
        {"platformId": "100", "name": "Mia"}
-PATCH  /api/crm/fans/<fan>                                      401       404   403    200     200     200   404
+PATCH  /api/crm/fans/<fan>                                   401       404   403    200     200     200   404   write
        {"name": "Mia"}
-DELETE /api/crm/fans/<fan>                                      401       404   403    403     204     204   404
-GET    /api/crm/conversations                                   401       200   200    200     200     200   200
-GET    /api/crm/conversations/<conversation>/messages           401       404   200    200     200     200   404
-POST   /api/crm/conversations/<conversation>/messages           401       404   403    202     202     202   404
+DELETE /api/crm/fans/<fan>                                   401       404   403    403     204     204   404   write
+GET    /api/crm/conversations                                401       200   200    200     200     200   200   read
+GET    /api/crm/conversations/<conversation>/messages        401       404   200    200     200     200   404   read
+POST   /api/crm/conversations/<conversation>/messages        401       404   403    202     202     202   404   send
        {"text": "Hello!"}
-POST   /api/crm/conversations/<conversation>/read               401       404   403    204     204     204   404
+POST   /api/crm/conversations/<conversation>/read            401       404   403    204     204     204   404   write
 
-POST   /api/onlyfans/messages/send                              401       404   403    202     202     202   404
+POST   /api/onlyfans/messages/send                           401       404   403    202     202     202   404   send
        {"recipientId": "<fan>", "content": "Hello!"}
-GET    /api/onlyfans/messages/status                            401       200   200    200     200     200   200
-GET    /api/onlyfans/messages/failed                            401       200   200    200     200     200   200
-GET    /api/onlyfans/messages/<failed>                          401       404   200    200     200     200   404
-POST   /api/onlyfans/messages/<failed>/retry                    401       404   403    202     202     202   404
-POST   /api/onlyfans/messages/<unknown>/retry                   401       404   403    403     202     202   404
+GET    /api/onlyfans/messages/status                         401       200   200    200     200     200   200   read
+GET    /api/onlyfans/messages/failed                         401       200   200    200     200     200   200   read
+GET    /api/onlyfans/messages/<failed>                       401       404   200    200     200     200   404   read
+POST   /api/onlyfans/messages/<failed>/retry                 401       404   403    202     202     202   404   send
+POST   /api/onlyfans/messages/<unknown>/retry                401       404   403    403     202     202   404   send
        {"confirmNotSent": true}
-POST   /api/onlyfans/messages/<queued>/cancel                   401       404   403    200     200     200   404
-POST   /api/onlyfans/webhooks/<connection>                      401       401   401    401     401     401   401
+POST   /api/onlyfans/messages/<queued>/cancel                401       404   403    200     200     200   404   send
+POST   /api/onlyfans/webhooks/<connection>                   401       401   401    401     401     401   401   -
        {}
-*      /api/nowhere                                             404       404   404    404     404     404   404
+*      /api/nowhere                                          404       404   404    404     404     404   404   -
 """
 
 pytestmark = pytest.mark.django_db
 
 #: A POST that creates honours an Idempotency-Key, or it stands here and says why not.
-WITHOUT_A_KEY = {
-    "POST /api/auth/token": "a kept reply would be a kept password: tokens are stored nowhere",
+NOT_IDEMPOTENT = {
+    "POST /api/auth/token": "a kept reply would keep the tokens",
+    "POST /api/auth/keys": "a kept reply would keep the key",
     "POST /api/auth/refresh": "a refresh token is good for one use, whoever asks",
     "POST /api/auth/logout": "ends what there is",
     "POST /api/crm/conversations/<conversation>/read": "creates nothing",
@@ -117,6 +124,7 @@ class Row:
     method: str
     address: str
     expected: dict[str, int]
+    key: str
     body: str
 
     def __str__(self) -> str:
@@ -157,13 +165,13 @@ class _NoWorld(dict[str, object]):
 def rows() -> Iterator[Row]:
     """The table, read."""
     heading, *lines = [line for line in TABLE.splitlines() if line.strip()]
-    people = heading.split()
+    *people, _key = heading.split()
     for line, following in zip(lines, [*lines[1:], ""], strict=True):
         if line.startswith(" "):
             continue
-        method, address, *codes = line.split()
+        method, address, *codes, key = line.split()
         body = following.strip() if following.startswith(" ") else ""
-        yield Row(method, address, dict(zip(people, map(int, codes), strict=True)), body)
+        yield Row(method, address, dict(zip(people, map(int, codes), strict=True)), key, body)
 
 
 ROWS = list(rows())
@@ -188,15 +196,29 @@ def world(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator
 
 
 @contextmanager
+def with_key(user: str, scopes: Iterable[str], creator: Creator | None = None) -> Iterator[dict[str, Any]]:
+    """The headers of a program that has a key of this user's."""
+    with transaction.atomic():
+        _key, secret = ApiKey.issue(User.objects.get(username=user), name="Test", scopes=[*scopes], creator=creator)
+        yield {"headers": {"Authorization": f"Bearer {secret}"}}
+        transaction.set_rollback(True)
+
+
+@contextmanager
 def signed_in(person: str) -> Iterator[Client]:
     """What happens within has not happened afterwards."""
-    client = _browser()
-    client.cookies.clear()
+    client = _stranger()
     with transaction.atomic():
         if person != "anonymous":
             client.force_login(User.objects.get(username=person))
         yield client
         transaction.set_rollback(True)
+
+
+def _stranger() -> Client:
+    client = _browser()
+    client.cookies.clear()
+    return client
 
 
 @cache
@@ -209,7 +231,8 @@ def make_world() -> dict[str, object]:
     creator = make_creator()
     for role in Membership.Role.values:
         Membership.objects.create(user=make_user(role), creator=creator, role=role)
-    make_creator(make_user("other"))
+    make_creator(make_user("other"), make_user("both"))
+    Membership.objects.create(user=User.objects.get(username="both"), creator=creator, role=Membership.Role.OWNER)
     make_user("staff", is_staff=True).user_permissions.set(Permission.objects.all())
     fan = make_fan(creator)
     conversation = make_conversation(fan=fan)
@@ -221,6 +244,7 @@ def make_world() -> dict[str, object]:
         "queued": make_message(conversation).public_id,
         "failed": make_message(conversation, status=Status.FAILED).public_id,
         "unknown": make_message(conversation, status=Status.UNKNOWN).public_id,
+        "key": ApiKey.issue(User.objects.get(username="owner"), name="Old", scopes=["read"])[0].public_id,
         "connection": Connection.objects.create(creator=creator, account_id="acct").public_id,
     }
 
@@ -269,7 +293,37 @@ def test_what_is_foreign_and_what_does_not_exist_are_answered_alike(row: Row, wo
     assert _without_ids(foreign, world.values()) == _without_ids(missing, nothing.values())
 
 
-@pytest.mark.parametrize("row", [row for row in ROWS if row.may_create and str(row) not in WITHOUT_A_KEY], ids=str)
+@pytest.mark.parametrize("row", [row for row in ROWS if row.key != "-"], ids=str)
+class TestKeys:
+    def test_with_the_scope_a_key_of_the_owner_is_answered_as_the_owner(
+        self, row: Row, world: dict[str, object]
+    ) -> None:
+        expected = 403 if row.key == "never" else row.expected["owner"]
+
+        with with_key("owner", ApiKey.Scope if row.key == "never" else [row.key]) as headers:
+            assert row.ask(_stranger(), world, **headers).status_code == expected
+
+    def test_every_other_scope_is_refused_and_the_missing_one_named(self, row: Row, world: dict[str, object]) -> None:
+        with with_key("owner", set(ApiKey.Scope) - {row.key}) as headers:
+            refused = row.ask(_stranger(), world, **headers)
+
+        assert refused.status_code == 403
+        assert row.key in json.loads(refused.content)["detail"] or row.key == "never"
+
+    def test_for_a_key_that_is_for_another_creator_there_is_nothing_here(
+        self, row: Row, world: dict[str, object]
+    ) -> None:
+        elsewhere = Creator.objects.get(memberships__user__username="other")
+
+        with signed_in("other") as client:
+            foreign = row.ask(client, world)
+        with with_key("both", ApiKey.Scope, elsewhere) as headers:
+            limited = row.ask(_stranger(), world, **headers)
+
+        assert limited.status_code == (403 if row.key == "never" else foreign.status_code)
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if row.may_create and str(row) not in NOT_IDEMPOTENT], ids=str)
 def test_what_creates_honours_an_idempotency_key(row: Row, world: dict[str, object]) -> None:
     with signed_in("owner") as client:
         first, second = (row.ask(client, world, headers={"Idempotency-Key": "once"}) for _copy in range(2))

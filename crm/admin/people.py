@@ -8,7 +8,6 @@ from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
-from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
 from crm.clock import database_now
 from crm.models import Creator, Fan, Line, Membership, User
@@ -100,8 +99,3 @@ class FanAdmin(admin.ModelAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """A fan never moves to another creator: the conversation and its messages would stay behind."""
         return (*self.readonly_fields, "creator") if obj else tuple(self.readonly_fields)
-
-
-# simplejwt shows whole refresh tokens in its pages: whoever may look could sign in as anybody.
-for token_model in (OutstandingToken, BlacklistedToken):
-    admin.site.unregister(token_model)

@@ -16,7 +16,7 @@ from crm.api.paging import ListQuery
 from crm.api.shapes import iso
 from crm.conditions import Scope
 from crm.forecast import Forecast, forecasts
-from crm.models import Attachment, Conversation, Creator, Message, User
+from crm.models import ApiKey, Attachment, Conversation, Creator, Message, User
 from crm.paging import sortings
 
 
@@ -118,6 +118,7 @@ class MessageQuery(ListQuery):
 class ConversationMessages(APIView):
     """GET: the thread, newest first. POST: write into it."""
 
+    key_scope = ApiKey.Scope.SEND
     input_shape = NewMessageShape
 
     def get(self, request: Request, conversation_id: str) -> Response:

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.urls import URLPattern, re_path
 
-from crm.api import conversations, fans
+from crm.api import conversations, fans, keys, tokens
 from crm.api.shapes import UUID
 
 
@@ -15,6 +15,11 @@ def address(route: str, view: Any, name: str) -> URLPattern:
 
 
 urlpatterns = [
+    re_path(r"^auth/token/?$", tokens.SignIn.as_view(), name="api-token"),
+    re_path(r"^auth/refresh/?$", tokens.Refresh.as_view(), name="api-token-refresh"),
+    re_path(r"^auth/logout/?$", tokens.SignOut.as_view(), name="api-logout"),
+    re_path(r"^auth/keys/?$", keys.Keys.as_view(), name="api-keys"),
+    re_path(rf"^auth/keys/(?P<key_id>{UUID})/?$", keys.OneKey.as_view(), name="api-key"),
     address("fans", fans.FanList, "api-fans"),
     address("fans/{fan_id}", fans.FanDetail, "api-fan"),
     address("conversations", conversations.ConversationList, "api-conversations"),

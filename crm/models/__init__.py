@@ -4,7 +4,9 @@ from crm.models.attachments import Attachment
 from crm.models.campaigns import Campaign, Recipient
 from crm.models.conversations import Conversation, FanNotReachable
 from crm.models.creators import Creator, Membership, Platform
+from crm.models.families import TokenFamily
 from crm.models.fans import Fan, Subscription
+from crm.models.keys import ApiKey
 from crm.models.lines import Dispatch, HoldCause, Line, PauseCause
 from crm.models.messages import MOVES, IllegalMove, Message, StateForbids
 from crm.models.notes import Note
@@ -18,6 +20,7 @@ from crm.models.workers import Worker
 
 __all__ = [
     "MOVES",
+    "ApiKey",
     "Attachment",
     "Campaign",
     "Conversation",
@@ -43,6 +46,7 @@ __all__ = [
     "Subscription",
     "SubscriptionEvent",
     "Tag",
+    "TokenFamily",
     "Transaction",
     "User",
     "Worker",

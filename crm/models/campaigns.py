@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from crm.models.creators import Creator
+from crm.models.creators import Creator, visible_to
 from crm.models.fans import Fan
 from crm.models.messages import Message
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 class CampaignQuerySet(models.QuerySet["Campaign"]):
     def for_user(self, user: "User | AnonymousUser") -> Self:
-        return self.filter(creator__memberships__user_id=user.pk)
+        return self.filter(visible_to(user))
 
 
 class Campaign(models.Model):

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from crm.clock import database_now
 from crm.models.attachments import Attachment
-from crm.models.creators import Creator
+from crm.models.creators import Creator, visible_to
 from crm.models.fans import Fan
 from crm.models.lines import Line
 from crm.models.messages import Direction, Message, Status
@@ -33,7 +33,7 @@ class FanNotReachable(ValidationError):
 
 class ConversationQuerySet(models.QuerySet["Conversation"]):
     def for_user(self, user: "User | AnonymousUser") -> Self:
-        return self.filter(creator__memberships__user_id=user.pk)
+        return self.filter(visible_to(user))
 
     def newest_first(self) -> Self:
         return self.order_by("-last_message_at", "-id")

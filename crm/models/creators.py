@@ -7,6 +7,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from crm.pace import TEXT_MAX as PACE_MAX
@@ -24,18 +25,28 @@ class Platform(models.TextChoices):
     OTHER = "other", _("Other")
 
 
+def visible_to(user: "User | AnonymousUser", creator: str = "creator__") -> Q:
+    """What every ``for_user`` is made of: rows whose creator, looked up as ``creator``, this user is a member of.
+
+    A key that is for one creator makes its user blind to all others.
+    """
+    visible = Q(**{f"{creator}memberships__user_id": user.pk})
+    only = getattr(user, "only_creator_id", None)
+    return visible & Q(**{f"{creator}memberships__creator_id": only}) if only else visible
+
+
 class CreatorQuerySet(models.QuerySet["Creator"]):
     def for_user(self, user: "User | AnonymousUser") -> Self:
         """The creators ``user`` is a member of. Being staff opens the admin, not somebody's inbox."""
-        return self.filter(memberships__user_id=user.pk)
+        return self.filter(visible_to(user, ""))
 
     def sendable_by(self, user: "User | AnonymousUser") -> Self:
         """The creators in whose name ``user`` may write."""
-        return self.filter(memberships__user_id=user.pk, memberships__role__in=Membership.WRITERS)
+        return self.filter(visible_to(user, ""), memberships__role__in=Membership.WRITERS)
 
     def managed_by(self, user: "User | AnonymousUser") -> Self:
         """The creators whose campaigns, imports and settings ``user`` may change, and whose open outcomes decide."""
-        return self.filter(memberships__user_id=user.pk, memberships__role__in=Membership.MANAGERS)
+        return self.filter(visible_to(user, ""), memberships__role__in=Membership.MANAGERS)
 
 
 class Creator(models.Model):

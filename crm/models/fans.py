@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _text
 from django.utils.translation import gettext_lazy as _
 
 from crm.clock import database_now
-from crm.models.creators import Creator, Platform
+from crm.models.creators import Creator, Platform, visible_to
 from crm.models.lines import Line
 from crm.models.tags import Tag
 from crm.searching import SearchText, SortText
@@ -36,7 +36,7 @@ class Subscription(models.TextChoices):
 
 class FanQuerySet(models.QuerySet["Fan"]):
     def for_user(self, user: "User | AnonymousUser") -> Self:
-        return self.filter(creator__memberships__user_id=user.pk)
+        return self.filter(visible_to(user))
 
     def of_handle(self, handle: str) -> Self:
         """Those of this handle, in any case, of whom no platform id is known yet."""

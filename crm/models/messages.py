@@ -22,7 +22,7 @@ from django.utils.translation import gettext_lazy as _
 
 from crm.clock import database_now
 from crm.correlation import CORRELATION_ID_MAX, current_correlation_id
-from crm.models.creators import Creator
+from crm.models.creators import Creator, visible_to
 from crm.models.lines import Line
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ UNKNOWN_HOLDS_CONVERSATION = timedelta(minutes=15)
 
 class MessageQuerySet(models.QuerySet["Message"]):
     def for_user(self, user: "User | AnonymousUser") -> Self:
-        return self.filter(creator__memberships__user_id=user.pk)
+        return self.filter(visible_to(user))
 
     def waiting(self) -> Self:
         return self.filter(status=Status.QUEUED)

@@ -8,6 +8,7 @@ from django.core.validators import MaxLengthValidator, ProhibitNullCharactersVal
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from crm.models.creators import visible_to
 from crm.models.fans import Fan
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 class NoteQuerySet(models.QuerySet["Note"]):
     def for_user(self, user: "User | AnonymousUser") -> Self:
-        return self.filter(fan__creator__memberships__user_id=user.pk)
+        return self.filter(visible_to(user, "fan__creator__"))
 
 
 class Note(models.Model):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Self
 from django.db import models
 from django.db.models.functions import Lower
 
-from crm.models.creators import Creator
+from crm.models.creators import Creator, visible_to
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 class SegmentQuerySet(models.QuerySet["Segment"]):
     def for_user(self, user: "User | AnonymousUser") -> Self:
-        return self.filter(creator__memberships__user_id=user.pk)
+        return self.filter(visible_to(user))
 
 
 class Segment(models.Model):

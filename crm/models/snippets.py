@@ -7,7 +7,7 @@ from django.core.validators import MaxLengthValidator, ProhibitNullCharactersVal
 from django.db import models
 from django.db.models.functions import Lower
 
-from crm.models.creators import Creator
+from crm.models.creators import Creator, visible_to
 from crm.models.messages import Message
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 class SnippetQuerySet(models.QuerySet["Snippet"]):
     def for_user(self, user: "User | AnonymousUser") -> Self:
-        return self.filter(creator__memberships__user_id=user.pk)
+        return self.filter(visible_to(user))
 
 
 class Snippet(models.Model):

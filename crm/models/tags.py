@@ -10,7 +10,7 @@ from django.db import models, transaction
 from django.db.models.functions import Lower
 from django.utils.translation import gettext as _
 
-from crm.models.creators import Creator
+from crm.models.creators import Creator, visible_to
 from crm.models.lines import Line
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 class TagQuerySet(models.QuerySet["Tag"]):
     def for_user(self, user: "User | AnonymousUser") -> Self:
-        return self.filter(creator__memberships__user_id=user.pk)
+        return self.filter(visible_to(user))
 
     def named(self, creator: Creator, names: Iterable[str]) -> "list[Tag]":
         """The creator's tags of these names, in any case; those that were not there are there afterwards.

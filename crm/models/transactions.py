@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from crm.models.campaigns import Campaign
 from crm.models.conversations import Conversation
-from crm.models.creators import Creator
+from crm.models.creators import Creator, visible_to
 from crm.models.fans import Fan, Subscription
 from crm.models.lines import Line
 from crm.models.messages import Message
@@ -55,7 +55,7 @@ class Payment:
 
 class TransactionQuerySet(models.QuerySet["Transaction"]):
     def for_user(self, user: "User | AnonymousUser") -> Self:
-        return self.filter(creator__memberships__user_id=user.pk)
+        return self.filter(visible_to(user))
 
     def record(
         self, creator: Creator, payments: Sequence[Payment], *, within: timedelta = TOLD_WITHIN

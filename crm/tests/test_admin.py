@@ -15,6 +15,7 @@ from django.urls import reverse
 
 from crm.clock import database_now
 from crm.models import (
+    ApiKey,
     Attachment,
     Conversation,
     Creator,
@@ -23,6 +24,7 @@ from crm.models import (
     Line,
     Membership,
     Message,
+    TokenFamily,
     User,
 )
 from crm.models.messages import Status
@@ -31,7 +33,7 @@ from crm.tests.factories import PASSWORD, make_conversation, make_creator, make_
 pytestmark = pytest.mark.django_db
 
 EDITABLE: list[type[Model]] = [User, Creator, Membership, Fan]
-READ_ONLY: list[type[Model]] = [Conversation, Message, Attachment, Line, Dispatch]
+READ_ONLY: list[type[Model]] = [Conversation, Message, Attachment, Line, Dispatch, ApiKey, TokenFamily]
 
 
 def fill(rows: int) -> None:
@@ -41,6 +43,8 @@ def fill(rows: int) -> None:
         message = make_message(make_conversation(creator), author=make_user())
         Attachment.objects.create(message=message, position=0, url="https://a.example/1.jpg")
         make_message(message.conversation, status=Status.RECEIVED)
+        ApiKey.issue(make_user(), name="Reports", scopes=["read"], creator=creator)
+        TokenFamily.begin(make_user(), token_id="1", expires_at=database_now())
 
 
 def page_of(model: type[Model], name: str, *args: Any) -> str:
@@ -291,6 +295,34 @@ class TestSettle:
 
         message.refresh_from_db()
         assert message.status == Status.FAILED
+
+
+class TestAccess:
+    def test_a_key_is_revoked_and_a_sign_in_ended(self, staff: Callable[..., Client]) -> None:
+        key, _secret = ApiKey.issue(make_user(), name="Reports", scopes=["read"])
+        family = TokenFamily.begin(make_user(), token_id="1", expires_at=database_now())
+        client = staff("view_apikey", "change_apikey", "view_tokenfamily", "change_tokenfamily")
+
+        run(client, "revoke", key)
+        run(client, "sign_out", family)
+
+        key.refresh_from_db()
+        family.refresh_from_db()
+        assert key.revoked_at
+        assert not family.is_alive
+
+    def test_whoever_may_only_look_revokes_nothing(self, staff: Callable[..., Client]) -> None:
+        key, _secret = ApiKey.issue(make_user(), name="Reports", scopes=["read"])
+
+        run(staff("view_apikey"), "revoke", key)
+
+        key.refresh_from_db()
+        assert key.revoked_at is None
+
+    def test_no_page_shows_a_hash(self, admin_client: Client) -> None:
+        key, _secret = ApiKey.issue(make_user(), name="Reports", scopes=["read"])
+
+        assert key.secret_hash not in admin_client.get(page_of(ApiKey, "change", key.pk)).text
 
 
 class TestStop:

@@ -18,3 +18,22 @@ def test_a_pace_that_can_be_read_is_none(pace: str, settings: Settings) -> None:
     settings.HUNTAZE_PACE = pace
 
     assert not [message for message in run_checks() if message.id == "crm.E001"]
+
+
+@pytest.mark.parametrize(
+    ("key", "debug", "is_wrong"),
+    [
+        (32 * "k", False, False),
+        (31 * "k", False, True),
+        ("", False, True),
+        ("the secret of the sessions is no other key", False, True),
+        ("", True, False),
+    ],
+)
+def test_on_a_server_tokens_are_signed_with_a_key_of_their_own(
+    key: str, debug: bool, is_wrong: bool, settings: Settings
+) -> None:
+    settings.DEBUG, settings.SECRET_KEY = debug, "the secret of the sessions is no other key"
+    settings.SIMPLE_JWT = settings.SIMPLE_JWT | {"SIGNING_KEY": key}
+
+    assert [message.is_serious() for message in run_checks() if message.id == "crm.E002"] == [True] * is_wrong

@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 from crm.api.idempotency import idempotent
 from crm.api.shapes import iso
 from crm.forecast import Forecast, forecast
-from crm.models import Attachment, Conversation, Creator, Fan, Message, User
+from crm.models import ApiKey, Attachment, Conversation, Creator, Fan, Message, User
 
 #: ``messages/send`` goes after what people write in the inbox and before campaigns (design, section 3, Order).
 DEFAULT_PRIORITY = 5
@@ -40,6 +40,7 @@ class SendShape(serializers.Serializer[Any]):
 class SendMessage(APIView):
     """POST: queue a message to a fan; it goes out at the creator's pace."""
 
+    key_scope = ApiKey.Scope.SEND
     input_shape = SendShape
 
     @idempotent

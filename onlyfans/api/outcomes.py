@@ -11,7 +11,7 @@ from rest_framework.views import APIView
 from crm.api.access import Conflict, creators_of
 from crm.api.paging import ListQuery
 from crm.forecast import forecast
-from crm.models import Creator, Message, StateForbids, User
+from crm.models import ApiKey, Creator, Message, StateForbids, User
 from crm.models.messages import FOR_A_PERSON, MessageQuerySet
 from crm.paging import sortings
 from onlyfans.api.messages import as_json
@@ -44,6 +44,7 @@ class FailedMessages(APIView):
 class RetryMessage(APIView):
     """POST: send it again. One whose outcome is open only with ``confirmNotSent``, by an owner or a manager."""
 
+    key_scope = ApiKey.Scope.SEND
     input_shape = RetryShape
 
     def post(self, request: Request, message_id: str) -> Response:
@@ -61,6 +62,8 @@ class RetryMessage(APIView):
 
 class CancelMessage(APIView):
     """POST: take it back before its call begins."""
+
+    key_scope = ApiKey.Scope.SEND
 
     def post(self, request: Request, message_id: str) -> Response:
         message = _find_for_writing(request, message_id)

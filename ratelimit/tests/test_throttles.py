@@ -31,9 +31,9 @@ class User(SimpleNamespace):
 class SignedIn(BaseAuthentication):
     """Whoever says who they are."""
 
-    def authenticate(self, request: Request) -> tuple[User, None] | None:
-        name = request.headers.get("X-User")
-        return (User(pk=name), None) if name else None
+    def authenticate(self, request: Request) -> tuple[User, SimpleNamespace | None] | None:
+        name, key = request.headers.get("X-User"), request.headers.get("X-Key")
+        return (User(pk=name), SimpleNamespace(throttle_subject=key) if key else None) if name else None
 
 
 class View(APIView):
@@ -104,6 +104,16 @@ class TestWrites:
         statuses(as_ava, "/view", 4)
 
         assert Client(headers={"X-User": "ben"}).post("/view").status_code == 200
+
+    def test_a_program_s_key_has_one_beside_its_person_s(self, as_ava: Client) -> None:
+        assert statuses(as_ava, "/view", 4, headers={"X-User": "ava", "X-Key": "key:1"})[-1] == 429
+
+        assert as_ava.post("/view").status_code == 200
+
+    def test_what_a_view_s_own_scope_counts_is_the_person_s(self, as_ava: Client) -> None:
+        statuses(as_ava, "/bulk", 2)
+
+        assert as_ava.post("/bulk", headers={"X-User": "ava", "X-Key": "key:1"}).status_code == 429
 
     def test_they_are_counted_across_views(self, as_ava: Client) -> None:
         statuses(as_ava, "/view", 2)
