@@ -11,7 +11,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('crm', '0007_fans_are_searched'),
+        ('crm', '0008_bucket_law'),
     ]
 
     operations = [
