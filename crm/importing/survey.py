@@ -1,0 +1,196 @@
+"""The first look at a file: what it is, how many rows it has, and what it leaves open. It writes nothing.
+
+Whatever the file does not decide by itself is asked: the order of day and month, the decimal mark, the repair of text
+that was encoded twice.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, BinaryIO, TextIO
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from crm.importing import cells
+from crm.importing.columns import DATE_FIELDS, MONEY_FIELDS, Columns, columns_of
+from crm.importing.encoding import Doubled, encoding_of, looks_doubled, text_of
+from crm.importing.problems import BadCell, CannotImport
+from crm.importing.records import Record, Refused, records, separator_of
+from crm.importing.rows import AS_IT_IS, Options, Reading
+
+#: Opens the file's bytes anew, from the beginning.
+Opener = Callable[[], BinaryIO]
+
+FILE_MAX_BYTES = 10 * 1024 * 1024
+FILE_MAX_WORDS = gettext_lazy("The file is larger than 10 MB, which is the most that can be uploaded.")
+ENDINGS = (".csv", ".tsv", ".txt")
+SAMPLES = EXAMPLES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What the file leaves open. ``option`` is the name under which it is answered."""
+
+    option: str
+    choices: tuple[str, ...]
+    examples: list[str]
+
+    @property
+    def words(self) -> str:
+        return str(QUESTIONS[self.option]) % {"examples": ", ".join(self.examples)}
+
+
+QUESTIONS: dict[str, str | Promise] = {
+    "dateOrder": gettext_lazy("Is the day or the month first in dates such as %(examples)s? Say dmy or mdy."),
+    "decimal": gettext_lazy("In amounts such as %(examples)s: is the decimal mark a point or a comma? Say . or ,"),
+    "textRepair": gettext_lazy(
+        "Some text seems to be encoded twice: %(examples)s. Say how to repair it, or none to keep it as it is."
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What the first look found."""
+
+    reading: Reading
+    rows: int
+    questions: list[Question]
+    samples: list[list[str]]
+
+    def as_json(self) -> dict[str, Any]:
+        questions = [
+            {"option": asked.option, "choices": list(asked.choices), "examples": asked.examples}
+            for asked in self.questions
+        ]
+        return {**self.reading.as_json(), "rows": self.rows, "questions": questions, "samples": self.samples}
+
+
+def check_name(name: str) -> None:
+    """Raises CannotImport for a file that does not call itself a CSV file."""
+    if not name.casefold().endswith(ENDINGS):
+        raise CannotImport(
+            "wrong_extension",
+            _("The file's name must end with %(endings)s; this is “%(name)s”.")
+            % {"endings": ", ".join(ENDINGS), "name": name[:100]},
+        )
+
+
+@contextmanager
+def opened(open_file: Opener, encoding: str) -> Iterator[TextIO]:
+    """The file as text, closed in the end."""
+    with open_file() as stream:
+        yield text_of(stream, encoding)
+
+
+def survey(open_file: Opener, options: Options) -> Survey:
+    """Read the whole file once. Raises CannotImport when nothing of it can be imported."""
+    with open_file() as stream:
+        encoding = options.encoding or encoding_of(stream)
+    with opened(open_file, encoding) as text:
+        separator = separator_of(text)
+    with opened(open_file, encoding) as text:
+        rows = records(text, separator)
+        columns = _header(next(rows, None), options)
+        look = _Look(columns)
+        for record in rows:
+            look.at(record)
+    reading = Reading(
+        encoding=encoding,
+        separator=separator,
+        columns=columns,
+        decimal=options.decimal or look.decimal,
+        date_order=options.date_order,
+        repair=options.text_repair,
+    )
+    return Survey(reading=reading, rows=look.rows, questions=look.questions(options), samples=look.samples)
+
+
+def _header(record: Record | Refused | None, options: Options) -> Columns:
+    if record is None:
+        raise CannotImport("empty", _("The file is empty."))
+    if isinstance(record, Refused):
+        raise CannotImport(
+            "bad_header", _("The header in line %(line)s cannot be read: it is too long, or a quote is not closed.")
+            % {"line": record.line}
+        )  # fmt: skip
+    names = [cell.strip() for cell in record.cells]
+    if any("\0" in name for name in names):
+        raise CannotImport("bad_header", _("There is a NUL character in the header."))
+    return columns_of(names, kind=options.kind, mapping=options.mapping)
+
+
+@lru_cache(65_536)
+def _decimal_mark(text: str) -> str:
+    """The mark that an amount shows; ``?`` when it could be either; empty when it shows none or is no amount."""
+    try:
+        return cells.decimal_mark_of(text)
+    except cells.UndecidedMoney:
+        return "?"
+    except BadCell:
+        return ""
+
+
+@dataclass
+class _Look:
+    """Gathers evidence, row by row."""
+
+    columns: Columns
+    rows: int = 0
+    samples: list[list[str]] = field(default_factory=list)
+    marks: set[str] = field(default_factory=set)
+    undecided: list[str] = field(default_factory=list)
+    unordered: list[str] = field(default_factory=list)
+    doubled: Doubled = field(default_factory=Doubled.none)
+
+    def __post_init__(self) -> None:
+        mapping = self.columns.mapping
+        self._money = [index for index, name in mapping.items() if name in MONEY_FIELDS]
+        self._dates = [index for index, name in mapping.items() if name in DATE_FIELDS]
+        self.samples = [[] for _name in self.columns.header]
+
+    @property
+    def decimal(self) -> str:
+        """The mark, when every amount that shows one shows the same."""
+        return next(iter(self.marks)) if len(self.marks) == 1 else ""
+
+    def at(self, record: Record | Refused) -> None:
+        self.rows += 1
+        if isinstance(record, Refused) or len(record.cells) != len(self.columns.header):
+            return
+        for index in self._money:
+            if mark := _decimal_mark(cells.unguarded(record.cells[index].strip())):
+                self._see_amount(mark, record.cells[index])
+        for index in self._dates:
+            text = record.cells[index].strip()
+            if len(self.unordered) < EXAMPLES and cells.needs_day_order(text):
+                self.unordered.append(text)
+        if self.rows <= 20:
+            self._sample(record)
+        for cell in record.cells:
+            if looks_doubled(cell):
+                self.doubled.see(cell)
+
+    def _see_amount(self, mark: str, text: str) -> None:
+        if mark != "?":
+            self.marks.add(mark)
+        elif len(self.undecided) < EXAMPLES:
+            self.undecided.append(text)
+
+    def _sample(self, record: Record) -> None:
+        for kept, cell in zip(self.samples, record.cells, strict=True):
+            if cell.strip() and len(kept) < SAMPLES:
+                kept.append(cell.strip().replace("\0", "␀").encode("utf-8", "replace").decode()[:80])
+
+    def questions(self, options: Options) -> list[Question]:
+        asked = []
+        if self.unordered and not options.date_order:
+            asked.append(Question("dateOrder", (cells.DAY_FIRST, cells.MONTH_FIRST), self.unordered))
+        if self.undecided and not self.decimal and not options.decimal:
+            asked.append(Question("decimal", (".", ","), self.undecided))
+        if (repairs := self.doubled.choices) and not options.text_repair:
+            asked.append(Question("textRepair", (*repairs, AS_IT_IS), self.doubled.examples[repairs[0]]))
+        return asked
