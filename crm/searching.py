@@ -30,6 +30,8 @@ Parameters = Sequence[str]
 
 def fold(text: str) -> str:
     """``text`` as it is compared: compatible forms made equal (NFKD), without marks, without case. Žofie is zofie."""
+    if text.isascii():
+        return text.casefold()
     decomposed = unicodedata.normalize("NFKD", text.casefold())
     return "".join(sign for sign in decomposed if not unicodedata.category(sign).startswith("M")).casefold()
 

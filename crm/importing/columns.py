@@ -5,18 +5,13 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from django.db.models import TextChoices
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from crm.importing.problems import CannotImport
+from crm.models.imports import ImportKind as Kind
 
 COLUMNS_MAX = 200
-
-
-class Kind(TextChoices):
-    FANS = "fans", gettext_lazy("Fans")
-    TRANSACTIONS = "transactions", gettext_lazy("Transactions")
 
 
 #: Headers of each field, the surest first: when a file has several, the first one counts.

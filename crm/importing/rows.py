@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.utils.translation import gettext as _
 
-from crm.importing import cells
+from crm.importing import cells, moments, money
 from crm.importing.columns import DATE_FIELDS, Columns, Kind
 from crm.importing.encoding import CHOICES, REPAIRS, UNDECODED, looks_doubled, repaired
 from crm.importing.problems import BadCell, CannotImport, Problem
@@ -33,7 +33,7 @@ class Options:
     #: What each may be; the names are those of the API.
     ALLOWED = {
         "kind": ("", *Kind.values),
-        "dateOrder": ("", cells.DAY_FIRST, cells.MONTH_FIRST),
+        "dateOrder": ("", moments.DAY_FIRST, moments.MONTH_FIRST),
         "decimal": ("", ".", ","),
         "textRepair": ("", AS_IT_IS, *REPAIRS),
         "encoding": ("", *CHOICES),
@@ -170,7 +170,7 @@ class RowReader:
 
     def _parsers(self, zone: ZoneInfo) -> dict[str, Parse]:
         # Many rows say the same day.
-        moment = lru_cache(4096)(partial(cells.moment, zone=zone, order=self._reading.date_order or None))
+        moment = lru_cache(4096)(partial(moments.moment, zone=zone, order=self._reading.date_order or None))
         parsers: dict[str, Parse] = {
             "platform_id": cells.platform_id,
             "handle": cells.handle,
@@ -206,11 +206,11 @@ class RowReader:
         return cells.unguarded(text) if text[:1] in "'=" else text
 
     def _currency_said(self, text: str) -> str:
-        self._currency = cells.currency_code(text) or self._creator_currency
+        self._currency = money.currency_code(text) or self._creator_currency
         return self._currency
 
     def _money(self, text: str) -> int | None:
-        return cells.money(text, decimal=self._decimal, currency=self._currency)
+        return money.money(text, decimal=self._decimal, currency=self._currency)
 
 
 def zone_of(creator: Creator) -> ZoneInfo:
@@ -220,8 +220,8 @@ def zone_of(creator: Creator) -> ZoneInfo:
         return ZoneInfo("UTC")
 
 
-def _not_negative(money: Parse, text: str) -> int | None:
-    amount: int | None = money(text)
+def _not_negative(parse: Parse, text: str) -> int | None:
+    amount: int | None = parse(text)
     if amount is not None and amount < 0:
         raise BadCell("negative")
     return amount

@@ -14,7 +14,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from crm.importing import cells
+from crm.importing import cells, moments, money
 from crm.importing.columns import DATE_FIELDS, MONEY_FIELDS, Columns, columns_of
 from crm.importing.encoding import Doubled, encoding_of, looks_doubled, text_of
 from crm.importing.problems import BadCell, CannotImport
@@ -127,8 +127,8 @@ def _header(record: Record | Refused | None, options: Options) -> Columns:
 def _decimal_mark(text: str) -> str:
     """The mark that an amount shows; ``?`` when it could be either; empty when it shows none or is no amount."""
     try:
-        return cells.decimal_mark_of(text)
-    except cells.UndecidedMoney:
+        return money.decimal_mark_of(text)
+    except money.UndecidedMoney:
         return "?"
     except BadCell:
         return ""
@@ -166,7 +166,7 @@ class _Look:
                 self._see_amount(mark, record.cells[index])
         for index in self._dates:
             text = record.cells[index].strip()
-            if len(self.unordered) < EXAMPLES and cells.needs_day_order(text):
+            if len(self.unordered) < EXAMPLES and moments.needs_day_order(text):
                 self.unordered.append(text)
         if self.rows <= 20:
             self._sample(record)
@@ -188,7 +188,7 @@ class _Look:
     def questions(self, options: Options) -> list[Question]:
         asked = []
         if self.unordered and not options.date_order:
-            asked.append(Question("dateOrder", (cells.DAY_FIRST, cells.MONTH_FIRST), self.unordered))
+            asked.append(Question("dateOrder", (moments.DAY_FIRST, moments.MONTH_FIRST), self.unordered))
         if self.undecided and not self.decimal and not options.decimal:
             asked.append(Question("decimal", (".", ","), self.undecided))
         if (repairs := self.doubled.choices) and not options.text_repair:

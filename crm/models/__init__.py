@@ -6,6 +6,7 @@ from crm.models.conversations import Conversation, FanNotReachable
 from crm.models.creators import Creator, Membership, Platform
 from crm.models.families import TokenFamily
 from crm.models.fans import Fan, Subscription
+from crm.models.imports import IllegalImportMove, Import, ImportChunk, ImportKind, ImportPart, ImportState
 from crm.models.keys import ApiKey
 from crm.models.lines import Dispatch, HoldCause, Line, PauseCause
 from crm.models.messages import MOVES, IllegalMove, Message, StateForbids
@@ -30,7 +31,13 @@ __all__ = [
     "FanNotReachable",
     "FanTag",
     "HoldCause",
+    "IllegalImportMove",
     "IllegalMove",
+    "Import",
+    "ImportChunk",
+    "ImportKind",
+    "ImportPart",
+    "ImportState",
     "KeptReply",
     "Line",
     "Membership",

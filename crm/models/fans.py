@@ -130,6 +130,8 @@ class Fan(models.Model):
             models.Index(fields=["creator", "-created_at", "-id"], name="fan_by_creation"),
             models.Index(fields=["creator", "sort_name", "id"], name="fan_by_name"),
             models.Index(fields=["creator", "-joined_at", "-id"], name="fan_by_joining"),
+            # Who has this username? Files often know people by nothing else.
+            models.Index("creator", "platform", Lower("handle"), name="fan_by_handle"),
         ]
         constraints = [
             models.UniqueConstraint(

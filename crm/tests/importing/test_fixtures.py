@@ -356,7 +356,7 @@ TABLE: dict[str, Refused | Read] = {
         {
             3: {
                 "handle": "bo",
-                "name": "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+                "name": "x" * 200,
             }
         },
         bad=[(2, 2, "Display Name", "too_long")],
