@@ -261,6 +261,7 @@ CELERY_TIMEZONE = "UTC"
 #: ``id:base64 of 32 bytes``, several separated by commas; the first encrypts, all decrypt.
 HUNTAZE_KEYRING = env("HUNTAZE_KEYRING", default="")
 OFAPI_BASE_URL = env("OFAPI_BASE_URL", default="https://app.onlyfansapi.com/api")
+OFAUTH_BASE_URL = env("OFAUTH_BASE_URL", default="https://api-next.ofauth.com")
 #: Seconds a call to the platform may take in all.
 GATEWAY_DEADLINE_SECONDS = env.float("GATEWAY_DEADLINE_SECONDS", 15.0)
 #: Seconds a hand-over may lie unnoticed in SQS the first time; it doubles to ten minutes.
@@ -269,6 +270,10 @@ HAND_OVER_LEASE_SECONDS = env.float("HAND_OVER_LEASE_SECONDS", 30.0)
 #: between the two readings after which a person decides.
 RECONCILE_ABSENT_AFTER_SECONDS = env.float("RECONCILE_ABSENT_AFTER_SECONDS", 180.0)
 RECONCILE_ABSENT_AGAIN_SECONDS = env.float("RECONCILE_ABSENT_AGAIN_SECONDS", 60.0)
+#: Minutes between two readings of an account's chats; 0 reads none.
+SYNC_MINUTES = env.float("SYNC_MINUTES", 15.0)
+#: Days of old messages that the first reading of an account goes back.
+SYNC_HISTORY_DAYS = env.int("SYNC_HISTORY_DAYS", 90)
 #: Seconds between two sweeps of the dispatch loop.
 SWEEP_SECONDS = env.float("SWEEP_SECONDS", 30.0)
 

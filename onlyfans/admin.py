@@ -52,8 +52,17 @@ class ConnectionAdmin(admin.ModelAdmin):
     list_select_related = ("creator",)
     search_fields = ("creator__name", "account_id")
     autocomplete_fields = ("creator",)
-    readonly_fields = ("public_id", "webhook_address", "failures", "created_at")
-    actions = ("reconnected",)
+    readonly_fields = (
+        "public_id",
+        "webhook_address",
+        "state_at",
+        "failures",
+        "synced_at",
+        "sync_at",
+        "sync_trouble",
+        "created_at",
+    )
+    actions = ("reconnected", "read_now")
 
     @admin.action(description=_("The account works again: send"), permissions=["change"])
     def reconnected(self, request: HttpRequest, connections: QuerySet[Connection]) -> None:
@@ -61,6 +70,11 @@ class ConnectionAdmin(admin.ModelAdmin):
         for connection in connections:
             connection.reconnected(now=now)
         self.message_user(request, _("They send again."), messages.SUCCESS)
+
+    @admin.action(description=_("Read the account's chats now"), permissions=["change"])
+    def read_now(self, request: HttpRequest, connections: QuerySet[Connection]) -> None:
+        connections.update(sync_at=None, sync_failures=0)
+        self.message_user(request, _("They are read as soon as it is their turn."), messages.SUCCESS)
 
     @admin.display(boolean=True, description=_("API key"))
     def has_api_key(self, connection: Connection) -> bool:

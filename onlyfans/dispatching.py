@@ -19,7 +19,7 @@ from django.db import close_old_connections, connection
 from crm.clock import database_now
 from crm.models import Dispatch, Line, Worker
 from crm.tidying import forget_expired
-from onlyfans import delivery, events, media, reconciling, tasks, witness
+from onlyfans import delivery, events, media, reconciling, sync, tasks, witness
 from onlyfans.gate import bucket
 from onlyfans.queue import Carrier, QueueUnavailable, figures, publish
 from ratelimit.bucket import GateUnavailable
@@ -48,6 +48,7 @@ class DispatchLoop:
                 (media.hand_over, tasks.upload_media),
                 (reconciling.hand_over, tasks.reconcile_message),
                 (events.hand_over, tasks.read_event),
+                (sync.hand_over, tasks.sync_account),
             )
         ]
         self._next_sweep = self._next_heartbeat = 0.0

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from celery import shared_task
 
-from onlyfans import delivery, events, media, reconciling
+from onlyfans import delivery, events, media, reconciling, sync
 
 
 @shared_task
@@ -26,3 +26,8 @@ def reconcile_message(*, public_id: str, **_newer: Any) -> None:
 @shared_task
 def read_event(*, public_id: str, **_newer: Any) -> None:
     events.read(UUID(public_id))
+
+
+@shared_task
+def sync_account(*, public_id: str, **_newer: Any) -> None:
+    sync.read_next(UUID(public_id))

@@ -157,6 +157,6 @@ class Product:
 
 
 def new_product(home: Path, **environment: str) -> Product:
-    """A product that is not started yet, on a free port."""
+    """A product that is not started yet, on a free port. It reads no chats by itself: a fault is for who armed it."""
     (port,) = free_ports(1)
-    return Product(home=home, port=port, environment=environment)
+    return Product(home=home, port=port, environment={"SYNC_MINUTES": "0"} | environment)

@@ -35,6 +35,7 @@ os.environ |= {
     **stand_in_aws("us-east-1", _sqs_port),
     # A test may not reach a provider, whatever it forgets to replace.
     "OFAPI_BASE_URL": "http://127.0.0.1:9/api",
+    "OFAUTH_BASE_URL": "http://127.0.0.1:9",
     # Tests and journeys write faster than people; those of the throttles say which rates they mean.
     **dict.fromkeys(THROTTLES, ""),
     # A burst goes at once; those of the pace say what gap they mean.

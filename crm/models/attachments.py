@@ -35,7 +35,7 @@ class Attachment(models.Model):
     message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="attachments")
     position = models.PositiveSmallIntegerField()
     url = models.CharField(max_length=URL_MAX, validators=[URLValidator(schemes=["http", "https"])])
-    provider_media_id = models.CharField(max_length=128, blank=True)
+    provider_media_id = models.CharField(max_length=URL_MAX, blank=True, help_text="An id, or an address it may fetch.")
     attempts = models.PositiveSmallIntegerField(default=0)
     upload_at = models.DateTimeField(null=True, blank=True, help_text="Not uploaded before; null once it is there.")
 

@@ -196,9 +196,9 @@ class Conversation(models.Model):
             cause_code="sent_elsewhere",
             cause="It was not sent from here.",
         )
-        unanswered = self.messages.filter(direction=Direction.IN, send_at__gt=sent_at)
-        if is_new and not is_mass and not unanswered.exists():
-            Conversation.objects.filter(pk=self.pk).update(unread_count=0)
+        if is_new and not is_mass:
+            unanswered = self.messages.filter(direction=Direction.IN, send_at__gt=sent_at).count()
+            Conversation.objects.filter(pk=self.pk, unread_count__gt=unanswered).update(unread_count=unanswered)
         return message
 
     def _add(self, *, at: datetime, platform_id: str, shows: bool = True, **values: Any) -> tuple[Message, bool]:

@@ -3,11 +3,15 @@
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
+from onlyfans.gateway.assisted import AssistedGateway
 from onlyfans.gateway.contract import (
     Chat,
+    ChatHead,
     ChatMessage,
+    FanRecord,
     Gateway,
     Outcome,
+    Page,
     Parcel,
     Rejected,
     Sent,
@@ -20,15 +24,19 @@ from onlyfans.gateway.contract import (
 )
 from onlyfans.gateway.log import LogGateway
 from onlyfans.gateway.ofapi import OfapiGateway
+from onlyfans.gateway.ofauth import OfauthGateway
 from onlyfans.keyring import CannotOpen
 from onlyfans.models import Connection, Provider
 
 __all__ = [
     "Chat",
+    "ChatHead",
     "ChatMessage",
+    "FanRecord",
     "Gateway",
     "NoGateway",
     "Outcome",
+    "Page",
     "Parcel",
     "Rejected",
     "Sent",
@@ -56,6 +64,10 @@ def gateway_for(connection: Connection | None) -> Gateway:
     match connection:
         case Connection(provider=Provider.OFAPI):
             return OfapiGateway(account_id=connection.account_id, api_key=_api_key(connection))
+        case Connection(provider=Provider.OFAUTH):
+            return OfauthGateway(account_id=connection.account_id, api_key=_api_key(connection))
+        case Connection(provider=Provider.ASSISTED):
+            return AssistedGateway()
         case Connection(provider=Provider.LOG):
             return LogGateway()
     raise NoGateway("The account is not connected.")

@@ -6,7 +6,7 @@ Each answer has one fate (design, section 3.5); ``onlyfans/delivery.py`` is wher
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +96,63 @@ class Chat:
     complete: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A fan as the provider names them; handle and name may be empty."""
+
+    platform_id: str
+    handle: str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ChatHead:
+    """A chat of the list: with whom, and when something was last written; None when the provider does not say."""
+
+    person: Person
+    last_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class FanRecord:
+    """A fan of the list. None, or an empty subscription, is what the provider does not say. Money in cents."""
+
+    person: Person
+    subscription: str = ""
+    price_cents: int | None = None
+    joined_at: datetime | None = None
+    ends_at: datetime | None = None
+    last_seen_at: datetime | None = None
+    spent_cents: int | None = None
+
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Item]):
+    """One page of a list; ``next`` is the cursor of the next one, empty at the end."""
+
+    items: Sequence[Item]
+    next: str = ""
+
+
 class Gateway(Protocol):
-    """One provider, for one connection. Every call ends within GATEWAY_DEADLINE_SECONDS and raises nothing."""
+    """One provider, for one connection. Every call ends within GATEWAY_DEADLINE_SECONDS and raises nothing.
+
+    A list is read page by page, from the empty cursor on: chats by the latest message, messages backwards.
+    """
 
     def send(self, parcel: Parcel) -> Outcome: ...
 
     def upload(self, url: str) -> Uploaded | Trouble: ...
 
     def read_chat(self, chat_id: str, *, since: datetime) -> Chat | Trouble: ...
+
+    def list_chats(self, cursor: str) -> Page[ChatHead] | Trouble: ...
+
+    def list_messages(self, chat_id: str, cursor: str) -> Page[ChatMessage] | Trouble: ...
+
+    def list_fans(self, cursor: str) -> Page[FanRecord] | Trouble: ...
 
     def ping(self) -> Trouble | None: ...

@@ -5,7 +5,18 @@ from datetime import datetime
 
 import structlog
 
-from onlyfans.gateway.contract import Chat, Outcome, Parcel, Sent, Trouble, Uploaded
+from onlyfans.gateway.contract import (
+    Chat,
+    ChatHead,
+    ChatMessage,
+    FanRecord,
+    Outcome,
+    Page,
+    Parcel,
+    Sent,
+    Trouble,
+    Uploaded,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -22,6 +33,15 @@ class LogGateway:
 
     def read_chat(self, chat_id: str, *, since: datetime) -> Chat | Trouble:
         return Chat(messages=(), complete=True)
+
+    def list_chats(self, cursor: str) -> Page[ChatHead] | Trouble:
+        return Page(())
+
+    def list_messages(self, chat_id: str, cursor: str) -> Page[ChatMessage] | Trouble:
+        return Page(())
+
+    def list_fans(self, cursor: str) -> Page[FanRecord] | Trouble:
+        return Page(())
 
     def ping(self) -> Trouble | None:
         return None

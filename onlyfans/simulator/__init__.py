@@ -13,6 +13,14 @@ The provider's side, below ``/api`` (OFAPI_BASE_URL points to it), with ``Author
     GET  /api/{account}/fans/all|active|expired  ?limit= &offset=
     POST /api/{account}/media/upload             {"file_url"} (kept, never fetched)
 
+OFAuth's side of the same accounts, below ``/v2/access`` (OFAUTH_BASE_URL points to the server itself), with the headers
+``apiKey`` and ``x-connection-id: <account>``:
+
+    POST /v2/access/chats/{chat}/messages        {"text", "price" in USD, "mediaItems"}
+    GET  /v2/access/chats/{chat}/messages        ?limit= &first_id=
+    GET  /v2/access/chats                        ?offset=
+    GET  /v2/access/subscribers                  ?offset=
+
 The ledger is one JSON line per accepted message, flushed before the answer goes out:
 
     {"time": "2026-01-31T09:00:00.123456+00:00", "account": "acct_1", "chat": "1",

@@ -18,6 +18,8 @@ from onlyfans.simulator.deeds import Deeds
 from onlyfans.simulator.fans import Fans, Temper, Webhook
 from onlyfans.simulator.faults import Fault, Faults, Kind, On
 from onlyfans.simulator.ledger import ChatEntry, Ledger
+from onlyfans.simulator.ofauth import OfauthSide
+from onlyfans.simulator.refusals import HangUp, Refusal
 from onlyfans.simulator.wire import chat_json, envelope, fan_json, message_json
 
 PRICE_MIN_CENTS, PRICE_MAX_CENTS = 300, 20_000
@@ -48,20 +50,6 @@ class Options:
     webhook: Webhook = field(default_factory=lambda: Webhook(url="", secret=""))
     temper: Temper = field(default_factory=Temper)
     seed: int | None = None
-
-
-class Refusal(Exception):
-    """An error answer in the provider's words."""
-
-    def __init__(self, status: int, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(status)
-        self.status = status
-        self.body = body
-        self.headers = headers or {}
-
-
-class HangUp(Exception):
-    """Close the connection, say nothing."""
 
 
 class Simulator:
@@ -100,6 +88,7 @@ class Simulator:
                 web.get("/api/{account}/chats", self.read_chats),
                 web.post("/api/{account}/media/upload", self.upload),
                 web.get("/api/{account}/fans/{which:all|active|expired}", self.read_fans),
+                *OfauthSide(self).routes(),
                 web.get("/_simulator/health", self.health),
                 web.get("/_simulator/ledger", self.read_ledger),
                 web.get("/_simulator/faults", self.read_faults),
@@ -121,21 +110,24 @@ class Simulator:
         if request.path.startswith("/_simulator/"):
             if not (request.remote and ip_address(request.remote).is_loopback):
                 raise Refusal(403, {"error": "Only from this machine."})
-        elif request.headers.get("Authorization") != f"Bearer {self.options.api_key}":
+        elif (
+            request.path.startswith("/api/")
+            and request.headers.get("Authorization") != f"Bearer {self.options.api_key}"
+        ):
             raise Refusal(401, {"error": UNAUTHORIZED})
         return await handler(request)
 
     # --- The provider's side
 
     async def whoami(self, request: web.Request) -> web.StreamResponse:
-        fault = await self._meet_fault(On.READ, "")
+        fault = await self.meet_fault(On.READ, "")
         return await _answer(request, envelope({"name": "Simulated team", "email": "team@example.test"}), fault)
 
     async def send(self, request: web.Request) -> web.StreamResponse:
         account, chat = request.match_info["account"], request.match_info["chat"]
-        fault = await self._meet_fault(On.SEND, account)
-        text, price, media = self._parcel(account, await _body(request))
-        self._insist_on_gap(account)
+        fault = await self.meet_fault(On.SEND, account)
+        text, price, media = self.parcel_of(account, await _body(request))
+        self.insist_on_gap(account)
         entry = self.ledger.accept(account=account, chat=chat, text=text, price=price, media=media)
         if self.options.media_once:
             self.ledger.media[account].difference_update(media)
@@ -145,16 +137,8 @@ class Simulator:
 
     async def read_chat(self, request: web.Request) -> web.StreamResponse:
         account, chat = request.match_info["account"], request.match_info["chat"]
-        fault = await self._meet_fault(On.READ, account)
-        entries = list(self.ledger.chats[account][chat])
-        newest_first = request.query.get("order", "desc") != "asc"
-        if newest_first:
-            entries.reverse()
-        cursor = request.query.get("first_id" if newest_first else "last_id", "")
-        start = next((at for at, entry in enumerate(entries) if entry.message_id == cursor), 0)
-        # As the platform does: a page is shorter than asked for, and begins with the cursor's message itself.
-        page = entries[start : start + min(_limit(request), MESSAGES_PAGE)]
-        more = start + len(page) < len(entries) or (self.options.lies_about_more and bool(page))
+        fault = await self.meet_fault(On.READ, account)
+        page, more = self.page_of_chat(account, chat, request.query)
         answer = envelope([message_json(account, entry) for entry in page])
         answer["_pagination"] = {
             "next_page": f"{request.url.update_query(first_id=page[-1].message_id)}" if more else None
@@ -163,9 +147,8 @@ class Simulator:
 
     async def read_chats(self, request: web.Request) -> web.StreamResponse:
         account = request.match_info["account"]
-        fault = await self._meet_fault(On.READ, account)
-        latest = [entries[-1] for entries in self.ledger.chats[account].values() if entries]
-        latest.sort(key=lambda entry: int(entry.message_id), reverse=True)
+        fault = await self.meet_fault(On.READ, account)
+        latest = self.latest_of_chats(account)
         offset = _number(request.query.get("offset", "0"))
         # As the platform does: whatever the limit, a page has about a dozen.
         page = latest[offset : offset + CHATS_PAGE]
@@ -174,13 +157,34 @@ class Simulator:
 
     async def read_fans(self, request: web.Request) -> web.StreamResponse:
         account, which = request.match_info["account"], request.match_info["which"]
-        fault = await self._meet_fault(On.READ, account)
+        fault = await self.meet_fault(On.READ, account)
         known = self.ledger.fans[account].items()
         fans = [(chat, facts) for chat, facts in known if which in ("all", facts.get("state", "active"))]
         offset = _number(request.query.get("offset", "0"))
-        page = fans[offset : offset + min(_limit(request), FANS_PAGE)]
+        page = fans[offset : offset + min(_limit(request.query), FANS_PAGE)]
         answer = envelope([fan_json(chat, facts) for chat, facts in page])
         return await _answer(request, self._paged(request, answer, after=offset + len(page), of=len(fans)), fault)
+
+    def page_of_chat(self, account: str, chat: str, query: Mapping[str, str]) -> tuple[list[ChatEntry], bool]:
+        """As the platform does: a page is shorter than asked for, and begins with the cursor's message itself."""
+        entries = list(self.ledger.chats[account][chat])
+        newest_first = query.get("order", "desc") != "asc"
+        if newest_first:
+            entries.reverse()
+        cursor = query.get("first_id" if newest_first else "last_id", "")
+        start = next((at for at, entry in enumerate(entries) if entry.message_id == cursor), 0)
+        page = entries[start : start + min(_limit(query), MESSAGES_PAGE)]
+        return page, start + len(page) < len(entries) or (self.options.lies_about_more and bool(page))
+
+    def latest_of_chats(self, account: str) -> list[ChatEntry]:
+        latest = [entries[-1] for entries in self.ledger.chats[account].values() if entries]
+        return sorted(latest, key=lambda entry: int(entry.message_id), reverse=True)
+
+    async def body_of(self, request: web.Request) -> Mapping[str, Any]:
+        return await _body(request)
+
+    async def answer(self, request: web.Request, document: object, fault: Fault | None) -> web.StreamResponse:
+        return await _answer(request, document, fault)
 
     def _paged(self, request: web.Request, answer: dict[str, Any], *, after: int, of: int) -> dict[str, Any]:
         more = after < of or self.options.lies_about_more
@@ -189,7 +193,7 @@ class Simulator:
 
     async def upload(self, request: web.Request) -> web.StreamResponse:
         account = request.match_info["account"]
-        fault = await self._meet_fault(On.UPLOAD, account)
+        fault = await self.meet_fault(On.UPLOAD, account)
         file_url = (await _body(request)).get("file_url")
         if not isinstance(file_url, str) or not file_url.startswith(("http://", "https://")):
             raise _invalid("file_url", "The file url field must be a valid URL.")
@@ -197,7 +201,7 @@ class Simulator:
         answer = {"prefixed_id": media_id, "file_name": file_url.rpartition("/")[2]}
         return await _answer(request, answer, fault)
 
-    async def _meet_fault(self, on: On, account: str) -> Fault | None:
+    async def meet_fault(self, on: On, account: str) -> Fault | None:
         """The fault this request meets; one that comes before anything is accepted happens here."""
         fault = self.faults.meet(on, account)
         match fault:
@@ -216,8 +220,10 @@ class Simulator:
                 )
         return fault
 
-    def _parcel(self, account: str, body: Mapping[str, Any]) -> tuple[str, int, list[str]]:
-        """(text, cents, media ids) of a send. Refuses what the provider refuses."""
+    def parcel_of(
+        self, account: str, body: Mapping[str, Any], *, has_media: bool = False
+    ) -> tuple[str, int, list[str]]:
+        """(text, cents, media ids) of a send. Refuses what the provider refuses; ``has_media`` that needs no upload."""
         try:
             text, price = text_of(body.get("text")), cents_of(body.get("price"))
         except Unreadable as error:
@@ -225,18 +231,18 @@ class Simulator:
         media = body.get("mediaFiles") or []
         if not isinstance(media, list):
             raise _invalid("mediaFiles", "The media files field must be an array.")
-        if not text and not media:
+        if not text and not (media or has_media):
             raise _invalid("text", "The text field is required when media files is not present.")
         if price and not PRICE_MIN_CENTS <= price <= PRICE_MAX_CENTS:
             raise _invalid("price", "The price must be 0 or between 3 and 200.")
-        if price and not media:
+        if price and not (media or has_media):
             raise _invalid("mediaFiles", "The media files field is required when price is not 0.")
         unknown = [str(media_id) for media_id in media if str(media_id) not in self.ledger.media[account]]
         if unknown:
             raise _invalid("mediaFiles", f"Unknown media: {', '.join(unknown)}.")
         return text, price, [str(media_id) for media_id in media]
 
-    def _insist_on_gap(self, account: str) -> None:
+    def insist_on_gap(self, account: str) -> None:
         last = self.ledger.last_accepted_at.get(account)
         elapsed = (datetime.now(UTC) - last).total_seconds() if last else math.inf
         # A clock that was set back must not lock an account out.
@@ -351,8 +357,8 @@ def _word(wish: Mapping[str, Any], name: str) -> str:
     return str(value)
 
 
-def _limit(request: web.Request) -> int:
-    return min(max(_number(request.query.get("limit", "10")), 1), 100)
+def _limit(query: Mapping[str, str]) -> int:
+    return min(max(_number(query.get("limit", "10")), 1), 100)
 
 
 def _number(text: str) -> int:

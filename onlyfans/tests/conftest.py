@@ -123,6 +123,7 @@ def _running_simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run
 def simulator(_running_simulator: RunningSimulator, settings: Settings) -> Iterator[RunningSimulator]:
     """The platform in good order, and OFAPI_BASE_URL pointing to it."""
     settings.OFAPI_BASE_URL = _running_simulator.url
+    settings.OFAUTH_BASE_URL = _running_simulator.url.removesuffix("/api")
     yield _running_simulator
     _running_simulator.clear()
 

@@ -396,3 +396,31 @@ def test_other_kinds_are_read_and_change_nothing(connection: Connection, kind: s
     event.refresh_from_db()
     assert event.read_at
     assert not Message.objects.exists()
+
+
+# --- OFAuth's own
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_a_realtime_message_of_ofauth_is_a_message(connection: Connection, wrapped: bool) -> None:
+    body = received(connection).payload
+    payload = {"api2_chat_message": body} if wrapped else body
+
+    read_event(make_event(connection, "realtime.chat_message.received", payload))
+
+    assert Message.objects.get().platform_id == "7001"
+
+
+def test_a_connection_of_ofauth_expires_and_comes_back(connection: Connection) -> None:
+    states = []
+    for kind, payload in (
+        ("connection.expired", {}),
+        ("connection.updated", {"status": "active"}),
+        ("connection.updated", {"status": "expired"}),
+        ("connection.updated", {"permissions": []}),
+        ("connection.created", {}),
+    ):
+        read_event(make_event(connection, kind, payload))
+        states.append(Connection.objects.get().state)
+
+    assert states == ["session_lost", "connected", "session_lost", "session_lost", "connected"]

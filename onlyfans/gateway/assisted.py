@@ -1,0 +1,42 @@
+"""Where a person is the way to the platform; onlyfans/assisting.py hands them the work."""
+
+from datetime import datetime
+
+from onlyfans.gateway.contract import (
+    Chat,
+    ChatHead,
+    ChatMessage,
+    FanRecord,
+    Outcome,
+    Page,
+    Parcel,
+    Rejected,
+    Trouble,
+    Uploaded,
+)
+
+
+class AssistedGateway:
+    """Sends nothing by itself and can read nothing: what it is asked about, only a person can know."""
+
+    def send(self, parcel: Parcel) -> Outcome:
+        return Rejected("by_hand", "Messages of this account are sent by hand.")
+
+    def upload(self, url: str) -> Uploaded | Trouble:
+        """Whoever sends the message fetches its media from the address."""
+        return Uploaded(media_id="by-hand")
+
+    def read_chat(self, chat_id: str, *, since: datetime) -> Chat | Trouble:
+        return Chat(messages=(), complete=True)
+
+    def list_chats(self, cursor: str) -> Page[ChatHead] | Trouble:
+        return Page(())
+
+    def list_messages(self, chat_id: str, cursor: str) -> Page[ChatMessage] | Trouble:
+        return Page(())
+
+    def list_fans(self, cursor: str) -> Page[FanRecord] | Trouble:
+        return Page(())
+
+    def ping(self) -> Trouble | None:
+        return None
