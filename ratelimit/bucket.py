@@ -171,7 +171,7 @@ class Bucket:
 
     def rebuild(self, key: str, limits: Sequence[Limit], ages: Iterable[float]) -> State:
         """Replay grants of ``ages`` seconds ago, oldest first; where the key knows of more, that stays."""
-        grants = [max(0, int(age * MICROSECONDS)) for age in ages]
+        grants = [max(0, round(age * MICROSECONDS)) for age in ages]
         replay = struct.pack(f"<{len(grants)}Q", *grants)
         return _state(self._server.run(key, _packed(_REBUILD, limits, 0, 0) + replay))
 

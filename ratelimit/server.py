@@ -66,7 +66,8 @@ def server_at(endpoint: str, script: str) -> Server:
     options = _OPTIONS | ({"ssl": True} if scheme == "rediss" else {}) | _credentials(url)
     match scheme, kind:
         case ("redis" | "rediss", "cluster"):
-            return _Client(lambda: _cluster(url, options), script)
+            nodes = [ClusterNode(host, port) for host, port in _hosts(url, PORT)]
+            return _Client(lambda: RedisCluster(startup_nodes=nodes, **options), script)
         case ("redis" | "rediss", "sentinel"):
             service, _slash, database = url.path.strip("/").partition("/")
             if not service:
@@ -234,11 +235,6 @@ class _Client:
         if self._known is None:
             self._known = self._make()
         return self._known
-
-
-def _cluster(url: SplitResult, options: dict[str, Any]) -> RedisCluster:
-    nodes = [ClusterNode(host, port) for host, port in _hosts(url, PORT)]
-    return RedisCluster(startup_nodes=nodes, **options)
 
 
 def _sentinel(url: SplitResult, options: dict[str, Any]) -> Sentinel:

@@ -2,7 +2,7 @@
 
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
@@ -14,6 +14,7 @@ import pytest
 import redis
 from django.conf import settings
 
+from huntaze.laptop.environment import free_ports
 from huntaze.laptop.environment import redis_server as redis_program
 from huntaze.laptop.sqs import create_queues, endpoint
 
@@ -32,31 +33,66 @@ class Queues:
     dlq_url: str
 
 
+class RedisProcess:
+    """A Redis at ``endpoint``, to start, freeze and kill at will. ``options`` are those of its command line."""
+
+    def __init__(self, endpoint: str, folder: Path, *options: str) -> None:
+        self.endpoint, self._log = endpoint, folder / "log"
+        host, _colon, port = endpoint.rpartition(":")
+        own = ["--bind", host, "--port", port, "--dir", str(folder), "--save", "", "--maxmemory-policy", "noeviction"]
+        self._command = [redis_program(), *options, *own]
+        self.client = redis.Redis(host=host, port=int(port), decode_responses=True)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> "RedisProcess":
+        """Returns when it answers."""
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(self._command, stdout=log, stderr=log)
+        deadline = time.monotonic() + REDIS_STARTS_SECONDS
+        while time.monotonic() < deadline and self._process.poll() is None:
+            try:
+                self.client.ping()
+            except redis.ConnectionError:
+                time.sleep(0.02)
+            else:
+                return self
+        raise RuntimeError(f"Redis did not start:\n{self._log.read_text()}")
+
+    def signal(self, number: int) -> None:
+        assert self._process
+        self._process.send_signal(number)
+
+    def kill(self) -> None:
+        """Whatever state it is in. Does nothing to one that is not running."""
+        self.client.close()
+        if self._process:
+            self._process.kill()
+            self._process.wait()
+
+
 @pytest.fixture(scope="session")
 def redis_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A Redis at ``settings.REDIS_ENDPOINT``, which it yields; use ``redis_server`` for one that is empty."""
-    host, _colon, port = settings.REDIS_ENDPOINT.rpartition(":")
-    folder = tmp_path_factory.mktemp("redis")
-    arguments = [
-        "--bind",
-        host,
-        "--port",
-        port,
-        "--dir",
-        str(folder),
-        "--save",
-        "",
-        "--maxmemory-policy",
-        "noeviction",
-    ]
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen([redis_program(), *arguments], stdout=log, stderr=log)
+    process = RedisProcess(settings.REDIS_ENDPOINT, tmp_path_factory.mktemp("redis"))
     try:
-        _wait_for_redis(process, host, int(port), folder / "log")
-        yield settings.REDIS_ENDPOINT
+        yield process.start().endpoint
     finally:
         process.kill()
-        process.wait()
+
+
+@pytest.fixture
+def make_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., RedisProcess]]:
+    """Starts more of them, each on a port of its own."""
+    made: list[RedisProcess] = []
+
+    def make(*options: str) -> RedisProcess:
+        (port,) = free_ports(1)
+        made.append(RedisProcess(f"127.0.0.1:{port}", tmp_path_factory.mktemp("redis"), *options))
+        return made[-1].start()
+
+    yield make
+    for process in made:
+        process.kill()
 
 
 @pytest.fixture
@@ -87,16 +123,3 @@ def sqs(sqs_process: "SQSClient") -> Queues:
     """Both queues of the SQS stand-in, empty, at the addresses that settings name."""
     create_queues(settings.AWS_REGION)
     return Queues(sqs_process, settings.SQS_RATE_LIMITER_QUEUE_URL, settings.SQS_RATE_LIMITER_DLQ_URL)
-
-
-def _wait_for_redis(process: "subprocess.Popen[bytes]", host: str, port: int, log: Path) -> None:
-    deadline = time.monotonic() + REDIS_STARTS_SECONDS
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            with redis.Redis(host=host, port=port) as client:
-                client.ping()
-        except redis.ConnectionError:
-            time.sleep(0.02)
-        else:
-            return
-    raise RuntimeError(f"Redis did not start:\n{log.read_text()}")
