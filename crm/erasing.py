@@ -15,7 +15,8 @@ from django.db.models import Q
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 
-from crm.models import Conversation, Fan, KeptReply, Line, Message, Recipient
+from crm.models import Conversation, Fan, KeptReply, Line, Message, Recipient, Tally
+from crm.models.campaigns import EXCLUDED
 from crm.models.messages import Status
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def erase_fan(fan: Fan) -> None:
         for name in settings.ALSO_FORGET:
             import_string(name)(fan)
         fan.transactions.update(description="")
-        fan.campaign_recipients.update(fan=None, message=None, excluded=Recipient.Exclusion.ERASED)
+        _leave_campaigns(fan)
         _forget_replies(fan)
         _forget_in_the_log(fan)
         fan.delete()
@@ -47,6 +48,14 @@ def _refuse_in_flight(messages: "QuerySet[Message]") -> None:
         message.move(Status.CANCELLED)
     if messages.filter(status__in=(Status.HANDED_OVER, Status.SENDING)).exists():
         raise OnItsWay(_("A message to this fan is just being sent. Try again in a minute."))
+
+
+def _leave_campaigns(fan: Fan) -> None:
+    """The places stay, so that the numbers of a campaign go on adding up to its audience."""
+    recipients = fan.campaign_recipients.select_related("campaign", "message")
+    for recipient in recipients:
+        Tally.objects.moved(recipient.campaign_id, source=recipient.state, to=EXCLUDED)
+    recipients.update(fan=None, message=None, excluded=Recipient.Exclusion.ERASED)
 
 
 def _forget_replies(fan: Fan) -> None:

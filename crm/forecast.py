@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from django.utils.translation import gettext as _
 
 from crm.clock import database_now
-from crm.models import Dispatch, HoldCause, Line, Message
+from crm.models import Campaign, Dispatch, HoldCause, Line, Message, Tally
+from crm.models.campaigns import WAITING
 from crm.models.messages import IN_FLIGHT, UNKNOWN_HOLDS_CONVERSATION, Status
 
 #: Dispatch looks at a held line again within a second; this is generous.
@@ -58,6 +59,8 @@ def forecasts(
     conversations = {message.conversation_id for message in waiting}
     unknown = Message.objects.filter(conversation__in=conversations).unknown_and_holding(now)
     held = dict(unknown.order_by("sending_at").values_list("conversation", "sending_at"))
+    campaigns = {message.campaign_id for message in waiting if message.campaign_id}
+    stopped = Campaign.objects.held(now).in_bulk(campaigns) if campaigns else {}
     return {
         message.pk: _forecast(
             message,
@@ -65,6 +68,7 @@ def forecasts(
             dispatch,
             before_it=handed_over[message.creator_id] + ahead.get(message.pk, 0),
             unknown_since=held.get(message.conversation_id),
+            campaign=stopped.get(message.campaign_id or 0),
             now=now,
         )
         for message in waiting
@@ -72,12 +76,22 @@ def forecasts(
 
 
 def _forecast(
-    message: Message, line: Line, dispatch: Dispatch, *, before_it: int, unknown_since: datetime | None, now: datetime
+    message: Message,
+    line: Line,
+    dispatch: Dispatch,
+    *,
+    before_it: int,
+    unknown_since: datetime | None,
+    campaign: Campaign | None,
+    now: datetime,
 ) -> Forecast:
+    """``campaign`` is the one that it belongs to, if that is held."""
     if message.status in IN_FLIGHT:
         if message.status == Status.HANDED_OVER and dispatch.worker_trouble:
             return _no_worker()
         return Forecast(now, "now", _("It is on its way."))
+    if obstacle := _everybody_waits(line, dispatch) or _campaign_waits(campaign, now):
+        return obstacle
     if obstacle := _obstacle(message, line, dispatch, now):
         return obstacle
     if unknown_since:
@@ -89,31 +103,50 @@ def _forecast(
     return _by_pace(line, before_it, now)
 
 
-def _obstacle(message: Message, line: Line, dispatch: Dispatch, now: datetime) -> Forecast | None:
-    """What must end before anybody can name a time."""
+def _everybody_waits(line: Line, dispatch: Dispatch) -> Forecast | None:
     if dispatch.stopped_at:
         return Forecast(None, "stopped", _("All sending is stopped: %(why)s") % {"why": dispatch.stopped_reason})
     if line.paused_at:
         return Forecast(None, "paused", _("Paused: %(why)s") % {"why": line.paused_reason})
+    return None
+
+
+def _campaign_waits(campaign: Campaign | None, now: datetime) -> Forecast | None:
+    if campaign is None:
+        return None
+    if campaign.held_until and campaign.held_until > now and campaign.status == Campaign.Status.RUNNING:
+        return Forecast(campaign.held_until, "quiet_hours", _("It is in its quiet hours."))
+    return Forecast(None, "campaign_held", _("Its campaign is stopped: %(why)s") % {"why": campaign.reason or "–"})
+
+
+def _obstacle(message: Message, line: Line, dispatch: Dispatch, now: datetime) -> Forecast | None:
+    """What must end before anybody can name a time."""
     if message.due_at > now:
         return Forecast(message.due_at, "scheduled", _("It is scheduled."))
+    if obstacle := _nothing_goes(line, dispatch, now):
+        return obstacle
+    if message.waits_for_media:
+        return Forecast(None, "media", _("Its media is being uploaded to the platform."))
+    return _something_is_wrong(line, now)
+
+
+def _nothing_goes(line: Line, dispatch: Dispatch, now: datetime) -> Forecast | None:
+    """What of the installation keeps everything of this line that is due."""
     if dispatch.is_silent(now):
         return Forecast(None, "dispatch_silent", _("The dispatch loop is not running."))
     if dispatch.queue_trouble:
         return Forecast(None, "queue_down", _("The queue cannot be reached. It goes out as soon as the queue is back."))
-    cause = _cause(line, now)
-    if dispatch.gate_trouble or cause == HoldCause.GATE_DOWN:
+    if dispatch.gate_trouble or _cause(line, now) == HoldCause.GATE_DOWN:
         return Forecast(
             None, "gate_down", _("The rate limiter cannot be reached, so nothing is sent until it is back.")
         )
     if dispatch.worker_trouble:
         return _no_worker()
-    return _obstacle_of_its_own(message, line, cause)
+    return None
 
 
-def _obstacle_of_its_own(message: Message, line: Line, cause: str) -> Forecast | None:
-    if message.waits_for_media:
-        return Forecast(None, "media", _("Its media is being uploaded to the platform."))
+def _something_is_wrong(line: Line, now: datetime) -> Forecast | None:
+    cause = _cause(line, now)
     if cause == HoldCause.BROKEN or line.creator.seconds_between_messages is None:
         return Forecast(None, "broken", _("Something is wrong with this account's settings. An operator must look."))
     if cause == HoldCause.NOT_CONNECTED:
@@ -144,3 +177,32 @@ def _by_pace(line: Line, before_it: int, now: datetime) -> Forecast:
     if at <= now:
         return Forecast(now, "next", _("It goes next."))
     return Forecast(at, "pace", _("It waits for its turn at this account's pace."))
+
+
+def completion(campaign: Campaign, *, now: datetime | None = None) -> Forecast | None:
+    """When the last message of a campaign will go; None once nothing of it waits.
+
+    Its own remaining recipients and what stands in front of them now, at the creator's pace, around its quiet hours.
+    Replies that people write meanwhile push it back.
+    """
+    remaining = sum(Tally.objects.of(campaign.pk).get(state, 0) for state in (WAITING, Status.QUEUED, *IN_FLIGHT))
+    if not remaining:
+        return None
+    now = now or database_now()
+    line = Line.objects.select_related("creator").get(creator=campaign.creator_id)
+    dispatch = Dispatch.current()
+    held = _campaign_waits(Campaign.objects.held(now).filter(pk=campaign.pk).first(), now)
+    stopped = held if held and not held.at else None
+    if obstacle := _everybody_waits(line, dispatch) or stopped or _nothing_goes(line, dispatch, now):
+        return obstacle
+    if obstacle := _something_is_wrong(line, now):
+        return obstacle
+    if campaign.attachments.missing().exists():
+        return Forecast(None, "media", _("Its media is being uploaded to the platform."))
+    others = Message.objects.waiting().going(now).filter(creator=campaign.creator_id, due_at__lte=now)
+    ahead = others.exclude(campaign=campaign).count()
+    front = max(line.hold_until or now, now)
+    at = campaign.after_quiet_hours(
+        front, timedelta(seconds=(ahead + remaining - 1) * (line.creator.seconds_between_messages or 0.0))
+    )
+    return Forecast(at, "pace", _("At this account's pace, behind what waits already."))

@@ -32,7 +32,7 @@ from django.db.models import Count, Exists, Min, OuterRef, Q
 
 from crm.clock import database_now
 from crm.models import Campaign, Creator, Dispatch, HoldCause, Line, Message, PauseCause
-from crm.models.messages import CAMPAIGN_HOLDS, OUTCOME_OPEN, Status
+from crm.models.messages import OUTCOME_OPEN, Status
 from onlyfans import breaker, gate
 from onlyfans.faultpoints import reached
 from onlyfans.gateway import (
@@ -202,7 +202,7 @@ def _hand_over_lease(message: Message) -> timedelta:
 
 def _rearm(line: Line, now: datetime, *, found: int) -> None:
     """Say when to look at this line again, unless an insert has woken it since it was read."""
-    waiting = Message.objects.waiting().going().filter(creator_id=line.creator_id, waits_for_media=False)
+    waiting = Message.objects.waiting().going(now).filter(creator_id=line.creator_id, waits_for_media=False)
     wake_at: datetime | None = waiting.aggregate(at=Min("due_at"))["at"]
     if wake_at is not None and wake_at <= now and not found:
         # Due, yet not to be handed over: an earlier message of the conversation holds it. Its settling wakes the line.
@@ -343,7 +343,7 @@ def _begin(message: Message, token: Taken, *, taken: float) -> bool:
         Q(lease_until__gt=now)
         & Q(Exists(Line.objects.filter(creator_id=OuterRef("creator_id"), paused_at__isnull=True)))
         & ~Q(Exists(Dispatch.objects.filter(stopped_at__isnull=False)))
-        & ~Q(Exists(Campaign.objects.filter(pk=OuterRef("campaign_id"), status__in=CAMPAIGN_HOLDS)))
+        & ~Q(Exists(Campaign.objects.held(now).filter(pk=OuterRef("campaign_id"))))
     )
     deadline = timedelta(seconds=settings.GATEWAY_DEADLINE_SECONDS)
     with transaction.atomic():
@@ -522,10 +522,10 @@ def _recall(message: Message) -> bool:
 
 def recompute_lines() -> None:
     """Wake every line that has waiting messages and is not armed for them: the sweep forgives a lost wake."""
-    due = Message.objects.waiting().going().filter(waits_for_media=False, creator=OuterRef("creator"))
+    now = database_now()
+    due = Message.objects.waiting().going(now).filter(waits_for_media=False, creator=OuterRef("creator"))
     sleeping = Line.objects.filter(Exists(due)).filter(
         Q(wake_at__isnull=True) | Q(wake_at__gt=due.order_by("due_at").values("due_at")[:1])
     )
-    now = database_now()
     for creator_id in sleeping.values_list("creator_id", flat=True):
         Line.objects.wake(creator_id, at=now)

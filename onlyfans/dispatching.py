@@ -16,6 +16,7 @@ from django.conf import settings
 from django.db import Error as DatabaseUnavailable
 from django.db import close_old_connections, connection
 
+from crm import campaigning
 from crm.clock import database_now
 from crm.models import Dispatch, Line, Worker
 from crm.tidying import forget_expired
@@ -34,6 +35,8 @@ LOOK_AGAIN_SECONDS = 0.25
 SHORTEST_PAUSE_SECONDS = 0.005
 HEARTBEAT_SECONDS = 2.0
 SAMPLE_SECONDS = 2.0
+#: Quiet hours begin, and the next rows of a campaign are there, within this.
+CAMPAIGNS_SECONDS = 1.0
 QUEUE_BACKOFF_MAX_SECONDS = 5.0
 
 
@@ -51,7 +54,7 @@ class DispatchLoop:
                 (sync.hand_over, tasks.sync_account),
             )
         ]
-        self._next_sweep = self._next_heartbeat = 0.0
+        self._next_sweep = self._next_heartbeat = self._next_campaigns = 0.0
         self._queue_failures = 0
 
     def run(self, stop: threading.Event) -> None:
@@ -88,6 +91,9 @@ class DispatchLoop:
         if monotonic >= self._next_heartbeat:
             self._next_heartbeat = monotonic + HEARTBEAT_SECONDS
             _beat()
+        if monotonic >= self._next_campaigns:
+            self._next_campaigns = monotonic + CAMPAIGNS_SECONDS
+            campaigning.serve()
         if monotonic >= self._next_sweep:
             self._next_sweep = monotonic + settings.SWEEP_SECONDS
             delivery.recall_strays()

@@ -8,8 +8,9 @@ from uuid import UUID
 
 import structlog
 
+from crm import campaigning
 from crm.clock import database_now
-from crm.models import Attachment, Dispatch, Line, Message
+from crm.models import Attachment, Dispatch, Line
 from crm.models.messages import Status
 from onlyfans import errands
 from onlyfans.delivery import connection_of, session_lost
@@ -40,7 +41,7 @@ def hand_over(carry: Carrier) -> int:
     now = database_now()
     return errands.hand_over(
         Attachment.objects.to_upload(now),
-        creator="message__creator",
+        creator="creator",
         due="upload_at",
         until=lambda _attachment: now + errands.LEASE,
         carry=carry,
@@ -50,7 +51,7 @@ def hand_over(carry: Carrier) -> int:
 def upload(public_id: UUID) -> None:
     """Give one piece of media to the provider and keep the id it answers."""
     attachment = (
-        Attachment.objects.select_related("message__creator__connection", "message__creator__line")
+        Attachment.objects.select_related("creator__connection", "creator__line", "message", "campaign")
         .filter(public_id=public_id)
         .first()
     )
@@ -59,21 +60,21 @@ def upload(public_id: UUID) -> None:
     try:
         _upload(attachment)
     finally:
-        Line.objects.end_errand(attachment.message.creator_id)
+        Line.objects.end_errand(attachment.creator_id)
 
 
 def _upload(attachment: Attachment) -> None:
-    waits = attachment.provider_media_id == "" and attachment.message.status == Status.QUEUED
-    if not waits or Dispatch.is_stopped() or attachment.message.creator.line.paused_at:
+    if Dispatch.is_stopped() or not Attachment.objects.wanted().filter(pk=attachment.pk).exists():
         return
-    connection = connection_of(attachment.message.creator)
+    connection = connection_of(attachment.creator)
     try:
-        outcome = gateway_for(connection).upload(attachment.url)
+        # What a campaign sends must be good for all of its messages.
+        outcome = gateway_for(connection).upload(attachment.url, keep=attachment.campaign_id is not None)
     except NoGateway as error:
         # Its claim runs out by itself, and then it is tried again.
-        log.error("no way to the account", creator=attachment.message.creator_id, error=str(error))
+        log.error("no way to the account", creator=attachment.creator_id, error=str(error))
         return
-    log.info("media answered", message=str(attachment.message.public_id), outcome=type(outcome).__name__)
+    log.info("media answered", media=str(attachment.public_id), outcome=type(outcome).__name__)
     if isinstance(outcome, Uploaded):
         attachment.arrived(outcome.media_id, now=database_now())
     else:
@@ -88,7 +89,7 @@ def _in_trouble(attachment: Attachment, connection: Connection | None, trouble: 
             _again(attachment, timedelta(seconds=after), attempts=attachment.attempts)
         case SessionLost(_code, words):
             _again(attachment, timedelta(), attempts=attachment.attempts)
-            session_lost(attachment.message.creator, connection, words)
+            session_lost(attachment.creator, connection, words)
         case Unreachable(_words):
             # Nothing fails because the provider is away, however long that takes.
             _again(attachment, RETRY_UNREACHABLE, attempts=attachment.attempts)
@@ -104,5 +105,8 @@ def _again(attachment: Attachment, wait: timedelta, *, attempts: int) -> None:
 
 
 def _give_up(attachment: Attachment, words: str) -> None:
-    message: Message = attachment.message
-    message.settle(Status.FAILED, cause_code="media_not_uploaded", cause=f"The media could not be uploaded: {words}")
+    cause = f"The media could not be uploaded: {words}"
+    if attachment.message:
+        attachment.message.settle(Status.FAILED, cause_code="media_not_uploaded", cause=cause)
+    elif attachment.campaign:
+        campaigning.stop_for_a_person(attachment.campaign, reason=cause)

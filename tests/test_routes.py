@@ -26,6 +26,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, resolve
 from pytest_django import DjangoDbBlocker
 
+from crm import campaigning
 from crm.models import ApiKey, Creator, Membership, User
 from crm.models.messages import Status
 from crm.tests.factories import PASSWORD, make_conversation, make_creator, make_fan, make_message, make_user
@@ -77,6 +78,24 @@ POST   /api/crm/conversations/<conversation>/messages        401       404   403
        {"text": "Hello!"}
 POST   /api/crm/conversations/<conversation>/read            401       404   403    204     204     204   404   write
 
+GET    /api/crm/campaigns                                    401       200   200    200     200     200   200   read
+POST   /api/crm/campaigns                                    401       201   403    403     201     201   400   write
+       {"name": "News", "text": "Hello!"}
+POST   /api/crm/campaigns/preview                            401       400   200    200     200     200   400   read
+       {"audience": {"fans": ["<fan>"]}}
+GET    /api/crm/campaigns/<draft>                            401       404   200    200     200     200   404   read
+PATCH  /api/crm/campaigns/<draft>                            401       404   403    403     200     200   404   write
+       {"text": "Bye!"}
+DELETE /api/crm/campaigns/<draft>                            401       404   403    403     204     204   404   write
+GET    /api/crm/campaigns/<draft>/recipients                 401       404   200    200     200     200   404   read
+POST   /api/crm/campaigns/<draft>/launch                     401       404   403    403     200     200   404   send
+POST   /api/crm/campaigns/<draft>/pause                      401       404   403    403     409     409   404   send
+POST   /api/crm/campaigns/<draft>/resume                     401       404   403    403     409     409   404   send
+POST   /api/crm/campaigns/<draft>/cancel                     401       404   403    403     200     200   404   send
+POST   /api/crm/campaigns/<draft>/retry                      401       404   403    403     409     409   404   send
+POST   /api/messages/bulk                                    401       400   403    403     202     202   400   send
+       {"recipientIds": ["<fan>"], "content": "Hello!"}
+
 POST   /api/onlyfans/messages/send                           401       404   403    202     202     202   404   send
        {"recipientId": "<fan>", "content": "Hello!"}
 GET    /api/onlyfans/messages/status                         401       200   200    200     200     200   200   read
@@ -100,6 +119,12 @@ NOT_IDEMPOTENT = {
     "POST /api/auth/refresh": "a refresh token is good for one use, whoever asks",
     "POST /api/auth/logout": "ends what there is",
     "POST /api/crm/conversations/<conversation>/read": "creates nothing",
+    "POST /api/crm/campaigns/preview": "creates nothing",
+    "POST /api/crm/campaigns/<draft>/launch": "the second finds it launched and is 409",
+    "POST /api/crm/campaigns/<draft>/pause": "creates nothing",
+    "POST /api/crm/campaigns/<draft>/resume": "creates nothing",
+    "POST /api/crm/campaigns/<draft>/cancel": "creates nothing",
+    "POST /api/crm/campaigns/<draft>/retry": "creates nothing",
     "POST /api/onlyfans/messages/<failed>/retry": "creates nothing: the second finds it waiting and is 409",
     "POST /api/onlyfans/messages/<unknown>/retry": "creates nothing: the second finds it waiting and is 409",
     "POST /api/onlyfans/messages/<queued>/cancel": "creates nothing: the second finds it cancelled and is 409",
@@ -245,6 +270,9 @@ def make_world() -> dict[str, object]:
         "failed": make_message(conversation, status=Status.FAILED).public_id,
         "unknown": make_message(conversation, status=Status.UNKNOWN).public_id,
         "key": ApiKey.issue(User.objects.get(username="owner"), name="Old", scopes=["read"])[0].public_id,
+        "draft": campaigning.draft(
+            creator, author=None, name="News", text="Hello!", audience={"fans": [str(fan.public_id)]}
+        ).public_id,
         "connection": Connection.objects.create(creator=creator, account_id="acct").public_id,
     }
 

@@ -102,7 +102,9 @@ class ConversationList(APIView):
         query = ConversationQuery.of(request)
         creators = creators_of(request, query.get("creatorId"))
         scope = Scope(frozenset(creators), timezone.now(), user_of(request).pk, fan="fan__", talk="")
-        conversations = Conversation.objects.filter(creator__in=list(creators)).select_related("fan", "creator")
+        conversations = (
+            Conversation.objects.listed().filter(creator__in=list(creators)).select_related("fan", "creator")
+        )
         return query.reply(
             request,
             query.narrowed(conversations, scope),

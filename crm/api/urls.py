@@ -4,7 +4,7 @@ from typing import Any
 
 from django.urls import URLPattern, re_path
 
-from crm.api import conversations, fans, keys, tokens
+from crm.api import campaigns, conversations, fans, keys, tokens
 from crm.api.shapes import UUID
 
 
@@ -20,6 +20,16 @@ urlpatterns = [
     re_path(r"^auth/logout/?$", tokens.SignOut.as_view(), name="api-logout"),
     re_path(r"^auth/keys/?$", keys.Keys.as_view(), name="api-keys"),
     re_path(rf"^auth/keys/(?P<key_id>{UUID})/?$", keys.OneKey.as_view(), name="api-key"),
+    re_path(r"^messages/bulk/?$", campaigns.BulkSend.as_view(), name="api-bulk"),
+    address("campaigns", campaigns.CampaignList, "api-campaigns"),
+    address("campaigns/preview", campaigns.CampaignPreview, "api-campaign-preview"),
+    address("campaigns/{campaign_id}", campaigns.CampaignDetail, "api-campaign"),
+    address("campaigns/{campaign_id}/recipients", campaigns.CampaignRecipients, "api-campaign-recipients"),
+    address("campaigns/{campaign_id}/launch", campaigns.CampaignLaunch, "api-campaign-launch"),
+    address("campaigns/{campaign_id}/pause", campaigns.CampaignPause, "api-campaign-pause"),
+    address("campaigns/{campaign_id}/resume", campaigns.CampaignResume, "api-campaign-resume"),
+    address("campaigns/{campaign_id}/cancel", campaigns.CampaignCancel, "api-campaign-cancel"),
+    address("campaigns/{campaign_id}/retry", campaigns.CampaignRetry, "api-campaign-retry"),
     address("fans", fans.FanList, "api-fans"),
     address("fans/{fan_id}", fans.FanDetail, "api-fan"),
     address("conversations", conversations.ConversationList, "api-conversations"),

@@ -1,7 +1,7 @@
 """The public names of the ledger."""
 
 from crm.models.attachments import Attachment
-from crm.models.campaigns import Campaign, Recipient
+from crm.models.campaigns import Campaign, IllegalCampaignMove, Tally
 from crm.models.conversations import Conversation, FanNotReachable
 from crm.models.creators import Creator, Membership, Platform
 from crm.models.families import TokenFamily
@@ -11,6 +11,7 @@ from crm.models.keys import ApiKey
 from crm.models.lines import Dispatch, HoldCause, Line, PauseCause
 from crm.models.messages import MOVES, IllegalMove, Message, StateForbids
 from crm.models.notes import Note
+from crm.models.recipients import Recipient
 from crm.models.replies import KeptReply
 from crm.models.segments import Segment
 from crm.models.snippets import Snippet
@@ -31,6 +32,7 @@ __all__ = [
     "FanNotReachable",
     "FanTag",
     "HoldCause",
+    "IllegalCampaignMove",
     "IllegalImportMove",
     "IllegalMove",
     "Import",
@@ -53,6 +55,7 @@ __all__ = [
     "Subscription",
     "SubscriptionEvent",
     "Tag",
+    "Tally",
     "TokenFamily",
     "Transaction",
     "User",

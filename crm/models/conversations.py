@@ -12,7 +12,7 @@ from django.db.models import F, Max, Q
 from django.utils.translation import gettext as _
 
 from crm.clock import database_now
-from crm.models.attachments import Attachment
+from crm.models.attachments import Attachment, content_errors
 from crm.models.creators import Creator, visible_to
 from crm.models.fans import Fan
 from crm.models.lines import Line
@@ -35,8 +35,12 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
     def for_user(self, user: "User | AnonymousUser") -> Self:
         return self.filter(visible_to(user))
 
+    def listed(self) -> Self:
+        """What the inbox lists. A conversation begun by a campaign is not in it until the fan answers."""
+        return self.filter(last_message_at__isnull=False)
+
     def newest_first(self) -> Self:
-        return self.order_by("-last_message_at", "-id")
+        return self.listed().order_by("-last_message_at", "-id")
 
     def with_fan(self, fan: Fan) -> "Conversation":
         """The conversation with this fan, begun now if there was none."""
@@ -56,7 +60,7 @@ class Conversation(models.Model):
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     creator = models.ForeignKey(Creator, on_delete=models.CASCADE, related_name="conversations")
     fan = models.OneToOneField(Fan, on_delete=models.CASCADE, related_name="conversation")
-    last_message_at = models.DateTimeField(default=database_now)
+    last_message_at = models.DateTimeField(null=True, blank=True, help_text="Of what the list shows; null: not in it.")
     last_text = models.CharField(max_length=PREVIEW_LENGTH, blank=True)
     last_direction = models.CharField(max_length=3, choices=Direction, blank=True)
     unread_count = models.PositiveIntegerField(default=0)
@@ -138,7 +142,7 @@ class Conversation(models.Model):
                 waits_for_media=bool(media_urls),
             )
             attachments = [
-                Attachment(message=message, position=position, url=url, upload_at=now)
+                Attachment(creator_id=self.creator_id, message=message, position=position, url=url, upload_at=now)
                 for position, url in enumerate(media_urls)
             ]
             _check(message, attachments, now)
@@ -262,7 +266,7 @@ class Conversation(models.Model):
     def _show(self, message: Message, *, at: datetime) -> None:
         """Put the message's beginning into the inbox list, unless something newer stands there."""
         Conversation.objects.filter(pk=self.pk).update(seq=message.seq)
-        Conversation.objects.filter(Q(last_message_at__lte=at) | Q(last_text=""), pk=self.pk).update(
+        Conversation.objects.filter(Q(last_message_at__lte=at) | Q(last_message_at=None), pk=self.pk).update(
             last_message_at=at,
             last_text=" ".join(message.text.split())[:PREVIEW_LENGTH],
             last_direction=message.direction,
@@ -271,27 +275,7 @@ class Conversation(models.Model):
 
 def _check(message: Message, attachments: Sequence[Attachment], now: datetime) -> None:
     """Every rule for an outgoing message, whichever door it came through."""
-    errors: dict[str, list[str]] = {}
-    try:
-        message.full_clean(
-            exclude=["creator", "conversation", "author"], validate_unique=False, validate_constraints=False
-        )
-    except ValidationError as error:
-        errors |= error.message_dict
-    if message.price_cents and not attachments:
-        errors.setdefault("price_cents", []).append(_("A paid message needs at least one piece of media."))
-    if len(attachments) > Attachment.PER_MESSAGE_MAX:
-        errors["media_urls"] = [
-            _("At most %(max)d pieces of media in one message.") % {"max": Attachment.PER_MESSAGE_MAX}
-        ]
-    for attachment in attachments:
-        try:
-            attachment.clean_fields(exclude=["message"])
-        except ValidationError:
-            errors.setdefault("media_urls", []).append(
-                _("“%(url)s” is not an http or https address of at most %(max)d characters.")
-                % {"url": attachment.url[:80], "max": Attachment.URL_MAX}
-            )
+    errors = content_errors(message, attachments)
     if message.send_at > now + SCHEDULE_AHEAD_MAX:
         errors["send_at"] = [_("At most %(days)d days ahead.") % {"days": SCHEDULE_AHEAD_MAX.days}]
     if errors:

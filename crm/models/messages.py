@@ -22,7 +22,9 @@ from django.utils.translation import gettext_lazy as _
 
 from crm.clock import database_now
 from crm.correlation import CORRELATION_ID_MAX, current_correlation_id
+from crm.models.campaigns import Campaign, Tally
 from crm.models.creators import Creator, visible_to
+from crm.models.limits import PRICE_MAX_CENTS, PRICE_MIN_CENTS, TEXT_MAX
 from crm.models.lines import Line
 
 if TYPE_CHECKING:
@@ -81,13 +83,10 @@ CANCELLABLE = (Status.QUEUED, Status.HANDED_OVER)
 #: Nobody knows whether the platform has it.
 OUTCOME_OPEN = (Status.UNKNOWN, Status.NEEDS_PERSON)
 #: Campaigns in these states let none of their messages go; crm/tests/models/test_messages.py pins them to their names.
-CAMPAIGN_HOLDS = ("paused", "needs_review", "cancelled")
 #: What holds the rest of its conversation: leaving it wakes the line.
 _HOLDING = (*IN_FLIGHT, Status.UNKNOWN)
 
-TEXT_MAX = 5000
 CAUSE_MAX = 300
-PRICE_MIN_CENTS, PRICE_MAX_CENTS = 300, 20_000
 PRIORITY_MIN, PRIORITY_MAX = 1, 10
 
 # An unknown outcome holds the rest of its conversation this long at most (design, section 3, Order).
@@ -108,9 +107,9 @@ class MessageQuerySet(models.QuerySet["Message"]):
         """What does not go on by itself: failed, or nobody knows whether it was sent."""
         return self.filter(status__in=FOR_A_PERSON)
 
-    def going(self) -> Self:
-        """Without what its campaign holds back."""
-        return self.exclude(campaign__status__in=CAMPAIGN_HOLDS)
+    def going(self, now: datetime) -> Self:
+        """Without what its campaign holds back: stopped by somebody, or in its quiet hours."""
+        return self.exclude(Exists(Campaign.objects.held(now).filter(pk=OuterRef("campaign_id"))))
 
     def direct(self) -> Self:
         """What was written to this one fan; the rest belongs to a campaign."""
@@ -136,11 +135,11 @@ class MessageQuerySet(models.QuerySet["Message"]):
         )
         return (
             self.waiting()
-            .going()
+            .going(now)
             .filter(creator_id=creator_id, due_at__lte=now, waits_for_media=False)
             .exclude(Exists(in_flight))
             .exclude(Exists(unknown))
-            .exclude(Exists(held_back))
+            .exclude(Q(campaign__isnull=True) & Exists(held_back))
             .in_line_order()
         )
 
@@ -150,12 +149,16 @@ class MessageQuerySet(models.QuerySet["Message"]):
 
     def how_many_ahead(self, now: datetime) -> dict[int, int]:
         """For each of these messages, by primary key, how many due ones of its line go before it. One query."""
-        before_it = Message.objects.waiting().filter(
-            Q(priority__gt=OuterRef("priority"))
-            | Q(priority=OuterRef("priority"), send_at__lt=OuterRef("send_at"))
-            | Q(priority=OuterRef("priority"), send_at=OuterRef("send_at"), id__lt=OuterRef("id")),
-            creator=OuterRef("creator"),
-            due_at__lte=now,
+        before_it = (
+            Message.objects.waiting()
+            .going(now)
+            .filter(
+                Q(priority__gt=OuterRef("priority"))
+                | Q(priority=OuterRef("priority"), send_at__lt=OuterRef("send_at"))
+                | Q(priority=OuterRef("priority"), send_at=OuterRef("send_at"), id__lt=OuterRef("id")),
+                creator=OuterRef("creator"),
+                due_at__lte=now,
+            )
         )
         counted = before_it.order_by().values("creator").annotate(how_many=Count("pk")).values("how_many")
         return dict(self.annotate(ahead=Subquery(counted)).exclude(ahead=None).values_list("pk", "ahead"))
@@ -179,9 +182,7 @@ class Message(models.Model):
     creator = models.ForeignKey(Creator, on_delete=models.CASCADE, related_name="messages")
     conversation = models.ForeignKey("crm.Conversation", on_delete=models.CASCADE, related_name="messages")
     author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True)
-    campaign = models.ForeignKey(
-        "crm.Campaign", on_delete=models.RESTRICT, null=True, blank=True, related_name="messages"
-    )
+    campaign = models.ForeignKey(Campaign, on_delete=models.RESTRICT, null=True, blank=True, related_name="messages")
     direction = models.CharField(max_length=3, choices=Direction, default=Direction.OUT)
     status = models.CharField(max_length=12, choices=Status, default=Status.QUEUED)
     text = models.TextField(validators=[MaxLengthValidator(TEXT_MAX), ProhibitNullCharactersValidator()])
@@ -342,6 +343,8 @@ class Message(models.Model):
             if not moved:
                 transaction.set_rollback(True)
                 return False
+            if self.campaign_id:
+                Tally.objects.moved(self.campaign_id, source=self.status, to=to)
         for name, value in changes.items():
             setattr(self, name, value)
         return True
@@ -394,8 +397,10 @@ class Message(models.Model):
             if self.status in OUTCOME_OPEN and not not_sent:
                 raise StateForbids(self._words(_text("It may have been sent. Say that it was not, then it goes.")))
             was, now = self.status, database_now()
-            # The provider's ids may have been used up by the first call; uploading twice reaches no fan.
-            again = self.attachments.update(provider_media_id="", upload_at=now, attempts=0)
+            # The provider's ids may have been used up by the first call; uploading twice reaches no fan. Those that a
+            # campaign lends are good for any number.
+            own = self.attachments.none() if self.campaign_id else self.attachments.all()
+            again = own.update(provider_media_id="", upload_at=now, attempts=0)
             self.move(
                 Status.QUEUED,
                 due_at=now,

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from crm.clock import database_now
-from crm.models import Conversation, Creator, Fan, Line, Membership, Message, User
+from crm.models import Conversation, Creator, Fan, Line, Membership, Message, Segment, User
 from crm.models.messages import Status
 
 PASSWORD = "correct-horse-battery"
@@ -39,9 +39,14 @@ def make_fan(creator: Creator | None = None, **values: Any) -> Fan:
     return Fan.objects.create(creator=creator or make_creator(), **(defaults | values))
 
 
+def make_segment(creator: Creator | None = None, *, rule: dict[str, Any] | None = None, **values: Any) -> Segment:
+    creator = creator or make_creator()
+    return Segment.objects.create(creator=creator, rule=rule or {}, **({"name": f"Segment {next(_numbers)}"} | values))
+
+
 def make_conversation(creator: Creator | None = None, *, fan: Fan | None = None, **values: Any) -> Conversation:
     fan = fan or make_fan(creator)
-    return Conversation.objects.create(creator=fan.creator, fan=fan, **values)
+    return Conversation.objects.create(creator=fan.creator, fan=fan, **({"last_message_at": database_now()} | values))
 
 
 def make_message(

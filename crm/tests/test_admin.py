@@ -41,7 +41,7 @@ def fill(rows: int) -> None:
     for _number in range(rows):
         creator = make_creator(make_user())
         message = make_message(make_conversation(creator), author=make_user())
-        Attachment.objects.create(message=message, position=0, url="https://a.example/1.jpg")
+        Attachment.objects.create(creator=message.creator, message=message, position=0, url="https://a.example/1.jpg")
         make_message(message.conversation, status=Status.RECEIVED)
         ApiKey.issue(make_user(), name="Reports", scopes=["read"], creator=creator)
         TokenFamily.begin(make_user(), token_id="1", expires_at=database_now())

@@ -276,6 +276,7 @@ def _uuid(text: str | None) -> UUID | None:
 
 def _cursor(row: Conversation) -> str:
     """Where the next page begins: by value, so a row that moves up meanwhile moves no page."""
+    assert row.last_message_at, "the list shows no other"
     return f"{(row.last_message_at - EPOCH) // timedelta(microseconds=1)}.{row.public_id}"
 
 

@@ -22,7 +22,7 @@ class AssistedGateway:
     def send(self, parcel: Parcel) -> Outcome:
         return Rejected("by_hand", "Messages of this account are sent by hand.")
 
-    def upload(self, url: str) -> Uploaded | Trouble:
+    def upload(self, url: str, *, keep: bool = False) -> Uploaded | Trouble:
         """Whoever sends the message fetches its media from the address."""
         return Uploaded(media_id="by-hand")
 

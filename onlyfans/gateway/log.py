@@ -28,7 +28,7 @@ class LogGateway:
         log.info("written to the log, not sent", chat=parcel.chat_id, characters=len(parcel.text))
         return Sent(platform_id=f"log-{uuid.uuid4().hex}", note_code="logged", note="Written to the log, not sent.")
 
-    def upload(self, url: str) -> Uploaded | Trouble:
+    def upload(self, url: str, *, keep: bool = False) -> Uploaded | Trouble:
         return Uploaded(media_id=f"log-{uuid.uuid4().hex}")
 
     def read_chat(self, chat_id: str, *, since: datetime) -> Chat | Trouble:

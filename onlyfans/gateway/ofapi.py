@@ -54,12 +54,17 @@ class OfapiGateway:
         except Unreadable:
             return not_readable(answer)
 
-    def upload(self, url: str) -> Uploaded | Trouble:
-        """Have the provider fetch ``url``. It documents that the id may be used in one message only."""
-        answer = self._ask("POST", "media", "upload", document={"file_url": url})
+    def upload(self, url: str, *, keep: bool = False) -> Uploaded | Trouble:
+        """Have the provider fetch ``url``.
+
+        The id of an upload may be used in one message only, as it documents; what is kept goes into the account's
+        vault, whose ids are good for any number.
+        """
+        answer = self._ask("POST", "media", "vault" if keep else "upload", document={"file_url": url})
         if not isinstance(answer, Answer):
             return answer
-        media_id = _data(answer).get("prefixed_id") or record(answer.document).get("prefixed_id")
+        known = _data(answer) or record(answer.document)
+        media_id = str(known.get("id") or "") if keep else known.get("prefixed_id")
         if not isinstance(media_id, str) or not media_id or len(media_id) > MEDIA_ID_MAX:
             return not_readable(answer)
         return Uploaded(media_id=media_id)

@@ -53,7 +53,7 @@ class OfauthGateway:
         except Unreadable:
             return not_readable(answer)
 
-    def upload(self, url: str) -> Uploaded | Trouble:
+    def upload(self, url: str, *, keep: bool = False) -> Uploaded | Trouble:
         """A message names its media by https address: OFAuth fetches it then, and nothing goes through this machine."""
         if not url.startswith("https://"):
             return Rejected("media_not_https", "OFAuth fetches media from https addresses only.")

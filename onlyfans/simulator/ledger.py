@@ -65,6 +65,10 @@ class Journal:
                 continue
 
 
+#: How the id of an upload begins that is good for one message.
+UPLOADED = "ofapi_media_"
+
+
 class Ledger:
     """The platform's memory. Give it the same path again and it knows every chat it knew."""
 
@@ -130,8 +134,9 @@ class Ledger:
     def next_id(self) -> int:
         return next(self._ids)
 
-    def take_media(self, *, account: str, file_url: str) -> str:
-        media_id = f"ofapi_media_{next(self._ids)}"
+    def take_media(self, *, account: str, file_url: str, to_vault: bool = False) -> str:
+        """The vault's ids are numbers; those of a mere upload, good for one message, say so by their beginning."""
+        media_id = f"{'' if to_vault else UPLOADED}{next(self._ids)}"
         self._memory.append({"account": account, "media_id": media_id, "file_url": file_url})
         self.media[account].add(media_id)
         return media_id

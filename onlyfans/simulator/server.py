@@ -17,7 +17,7 @@ from onlyfans.gateway.notation import Unreadable, cents_of, text_of
 from onlyfans.simulator.deeds import Deeds
 from onlyfans.simulator.fans import Fans, Temper, Webhook
 from onlyfans.simulator.faults import Fault, Faults, Kind, On
-from onlyfans.simulator.ledger import ChatEntry, Ledger
+from onlyfans.simulator.ledger import UPLOADED, ChatEntry, Ledger
 from onlyfans.simulator.ofauth import OfauthSide
 from onlyfans.simulator.refusals import HangUp, Refusal
 from onlyfans.simulator.wire import chat_json, envelope, fan_json, message_json
@@ -89,6 +89,7 @@ class Simulator:
                 web.post("/api/{account}/media/upload", self.upload),
                 web.get("/api/{account}/fans/{which:all|active|expired}", self.read_fans),
                 *OfauthSide(self).routes(),
+                web.post("/api/{account}/media/vault", self.upload_to_vault),
                 web.get("/_simulator/health", self.health),
                 web.get("/_simulator/ledger", self.read_ledger),
                 web.get("/_simulator/faults", self.read_faults),
@@ -130,7 +131,7 @@ class Simulator:
         self.insist_on_gap(account)
         entry = self.ledger.accept(account=account, chat=chat, text=text, price=price, media=media)
         if self.options.media_once:
-            self.ledger.media[account].difference_update(media)
+            self.ledger.media[account] -= {media_id for media_id in media if media_id.startswith(UPLOADED)}
         log.info("accepted", account=account, chat=chat, message=entry.message_id, price=price, media=len(media))
         self.fans.read(account, entry)
         return await _answer(request, envelope(message_json(account, entry)), fault)
@@ -194,12 +195,16 @@ class Simulator:
     async def upload(self, request: web.Request) -> web.StreamResponse:
         account = request.match_info["account"]
         fault = await self.meet_fault(On.UPLOAD, account)
-        file_url = (await _body(request)).get("file_url")
-        if not isinstance(file_url, str) or not file_url.startswith(("http://", "https://")):
-            raise _invalid("file_url", "The file url field must be a valid URL.")
+        file_url = await _file_url(request)
         media_id = self.ledger.take_media(account=account, file_url=file_url)
         answer = {"prefixed_id": media_id, "file_name": file_url.rpartition("/")[2]}
         return await _answer(request, answer, fault)
+
+    async def upload_to_vault(self, request: web.Request) -> web.StreamResponse:
+        account = request.match_info["account"]
+        fault = await self.meet_fault(On.UPLOAD, account)
+        media_id = self.ledger.take_media(account=account, file_url=await _file_url(request), to_vault=True)
+        return await _answer(request, envelope({"id": int(media_id), "isReady": False}), fault)
 
     async def meet_fault(self, on: On, account: str) -> Fault | None:
         """The fault this request meets; one that comes before anything is accepted happens here."""
@@ -366,6 +371,13 @@ def _number(text: str) -> int:
         return max(int(text), 0)
     except ValueError:
         raise Refusal(422, {"message": "The given data was invalid."}) from None
+
+
+async def _file_url(request: web.Request) -> str:
+    file_url = (await _body(request)).get("file_url")
+    if not isinstance(file_url, str) or not file_url.startswith(("http://", "https://")):
+        raise _invalid("file_url", "The file url field must be a valid URL.")
+    return file_url
 
 
 def _invalid(name: str, sentence: str) -> Refusal:

@@ -13,6 +13,7 @@ from pytest_django import Settings
 
 from crm.clock import database_now
 from crm.models import Campaign, Conversation, Creator, Dispatch, HoldCause, Line, Message
+from crm.models.campaigns import CampaignStatus
 from crm.models.messages import Status
 from crm.tests.factories import make_conversation, make_creator, make_message
 from onlyfans import breaker, delivery
@@ -662,7 +663,7 @@ class TestCampaigns:
 
     @pytest.mark.parametrize("status", [Campaign.Status.PAUSED, Campaign.Status.CANCELLED])
     def test_nothing_of_it_is_handed_over_while_it_is_held_and_the_line_sleeps(
-        self, status: Campaign.Status, campaign: Campaign, basket: Basket
+        self, status: CampaignStatus, campaign: Campaign, basket: Basket
     ) -> None:
         self.make_row(campaign)
         Campaign.objects.update(status=status)
@@ -674,7 +675,7 @@ class TestCampaigns:
 
     @pytest.mark.parametrize("status", [Campaign.Status.PAUSED, Campaign.Status.CANCELLED])
     def test_no_call_begins_after_it_was_stopped(
-        self, status: Campaign.Status, campaign: Campaign, basket: Basket, simulator: RunningSimulator, account: str
+        self, status: CampaignStatus, campaign: Campaign, basket: Basket, simulator: RunningSimulator, account: str
     ) -> None:
         row = self.make_row(campaign)
         assert delivery.hand_over(basket.carry) == 1

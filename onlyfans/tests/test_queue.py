@@ -159,8 +159,13 @@ class TestCarryDue:
 
     @staticmethod
     def make_attachment() -> Attachment:
+        message = make_message()
         return Attachment.objects.create(
-            message=make_message(), position=0, url="https://a.example/1.jpg", upload_at=database_now()
+            creator=message.creator,
+            message=message,
+            position=0,
+            url="https://a.example/1.jpg",
+            upload_at=database_now(),
         )
 
     def test_each_row_is_carried_once_and_due_again_later(self) -> None:

@@ -85,7 +85,7 @@ class TestList:
         for _ in range(rows):
             make_conversation(creator)
 
-        with django_assert_max_num_queries(4):
+        with django_assert_max_num_queries(5):
             api.get(LIST)
 
 

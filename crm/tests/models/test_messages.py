@@ -5,8 +5,8 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 
 from crm.clock import database_now
-from crm.models import MOVES, Attachment, Campaign, HoldCause, IllegalMove, Line, Message, StateForbids
-from crm.models.messages import CAMPAIGN_HOLDS, Status
+from crm.models import MOVES, Attachment, HoldCause, IllegalMove, Line, Message, StateForbids
+from crm.models.messages import Status
 from crm.tests.factories import make_conversation, make_creator, make_message, make_user
 
 pytestmark = pytest.mark.django_db
@@ -151,12 +151,6 @@ class TestFront:
         assert front_of(mine) == [mine]
 
 
-def test_the_states_that_hold_a_campaign_are_called_as_the_campaign_calls_them() -> None:
-    held = {Campaign.Status.PAUSED, Campaign.Status.NEEDS_REVIEW, Campaign.Status.CANCELLED}
-
-    assert set(CAMPAIGN_HOLDS) == held
-
-
 class TestRetry:
     def test_starts_anew_at_its_old_place_and_wakes_the_line(self) -> None:
         hour_ago = database_now() - timedelta(hours=1)
@@ -185,7 +179,12 @@ class TestRetry:
     def test_uploads_its_media_anew(self) -> None:
         message = make_message(status=Status.FAILED)
         Attachment.objects.create(
-            message=message, position=0, url="https://a.example/1.jpg", provider_media_id="used", attempts=5
+            creator=message.creator,
+            message=message,
+            position=0,
+            url="https://a.example/1.jpg",
+            provider_media_id="used",
+            attempts=5,
         )
 
         message.retry(by=None)

@@ -278,7 +278,9 @@ def test_a_scheduled_message_says_for_when_and_also_what_stands_in_its_way(
 
 def test_price_and_media_are_words_and_links_that_load_nothing(signed_in: Client, conversation: Conversation) -> None:
     message = make_message(conversation, price_cents=1250)
-    Attachment.objects.create(message=message, position=0, url="https://cdn.example.com/a/clip.MP4?x=1")
+    Attachment.objects.create(
+        creator=message.creator, message=message, position=0, url="https://cdn.example.com/a/clip.MP4?x=1"
+    )
 
     page = text(signed_in.get(address(conversation)))
 
@@ -510,7 +512,7 @@ def test_a_page_costs_the_same_queries_however_much_it_shows(
     opened, *_others = (make_conversation(creator, unread_count=1) for _ in range(rows))
     for number in range(rows):
         message = make_message(opened, status=Status.READ if number % 2 else Status.RECEIVED)
-        Attachment.objects.create(message=message, position=0, url="https://a.example/1.jpg")
+        Attachment.objects.create(creator=message.creator, message=message, position=0, url="https://a.example/1.jpg")
 
     for page in (
         reverse("inbox"),

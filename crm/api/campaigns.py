@@ -1,0 +1,350 @@
+"""Campaigns: written, launched, stopped, and what became of every recipient."""
+
+import uuid
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Q, Sum
+from django.utils.translation import gettext as _
+from rest_framework import exceptions, serializers, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from crm import audiences, campaigning
+from crm.api.access import Creators, creators_of, found, one_creator, require_manager, user_of
+from crm.api.idempotency import idempotent
+from crm.api.paging import ListQuery
+from crm.clock import database_now
+from crm.forecast import completion
+from crm.models import ApiKey, Attachment, Campaign, Creator, Fan, IllegalCampaignMove, Message
+from crm.models.campaigns import EXCLUDED, WAITING
+from crm.models.messages import Status
+from crm.paging import sortings
+from crm.personalising import fill_in
+
+BULK_MAX = 100
+STATES = [WAITING, EXCLUDED, *(state for state in Status.values if state != Status.RECEIVED)]
+
+
+class Conflict(exceptions.APIException):
+    status_code = status.HTTP_409_CONFLICT
+    default_code = "conflict"
+
+
+class CampaignShape(serializers.Serializer[Any]):
+    id = serializers.UUIDField(source="public_id")
+    creatorId = serializers.SerializerMethodField("creator_id")
+    name = serializers.CharField()
+    status = serializers.CharField()
+    reason = serializers.CharField()
+    text = serializers.CharField()
+    priceCents = serializers.IntegerField(source="price_cents")
+    mediaUrls = serializers.ListField(source="media_urls", child=serializers.CharField())
+    audience = serializers.JSONField()
+    exclusions = serializers.JSONField()
+    quietFrom = serializers.TimeField(source="quiet_from")
+    quietUntil = serializers.TimeField(source="quiet_until")
+    pauseAtErrorPercent = serializers.IntegerField(source="pause_at_error_percent")
+    scheduledAt = serializers.DateTimeField(source="scheduled_at")
+    launchedAt = serializers.DateTimeField(source="launched_at")
+    finishedAt = serializers.DateTimeField(source="finished_at")
+    createdAt = serializers.DateTimeField(source="created_at")
+    totalRecipients = serializers.SerializerMethodField("total_recipients")
+    counts = serializers.SerializerMethodField(help_text="Recipients by state; they add up to totalRecipients.")
+
+    def creator_id(self, campaign: Campaign) -> str:
+        return str(self.context["creators"][campaign.creator_id].public_id)
+
+    def total_recipients(self, campaign: Campaign) -> int:
+        return sum(tally.number for tally in campaign.tallies.all())
+
+    def get_counts(self, campaign: Campaign) -> dict[str, int]:
+        return {tally.state: tally.number for tally in campaign.tallies.all() if tally.number}
+
+
+class CampaignValues(serializers.Serializer[Any]):
+    """What may be written of a campaign that has not begun. The ledger checks the rules."""
+
+    name = serializers.CharField(max_length=Campaign.NAME_MAX)
+    text = serializers.CharField(max_length=Message.TEXT_MAX, trim_whitespace=False)
+    priceCents = serializers.IntegerField(
+        source="price_cents", min_value=0, max_value=Message.PRICE_MAX_CENTS, default=0
+    )
+    mediaUrls = serializers.ListField(
+        source="media_urls", child=serializers.CharField(max_length=Attachment.URL_MAX), default=list
+    )
+    audience = serializers.DictField(default=dict, help_text="One of segment, rule, fans.")
+    exclusions = serializers.DictField(
+        default=dict, help_text="segments, messagedWithinHours, alreadyBought, frequencyCap."
+    )
+    quietFrom = serializers.TimeField(source="quiet_from", allow_null=True, default=None)
+    quietUntil = serializers.TimeField(source="quiet_until", allow_null=True, default=None)
+    pauseAtErrorPercent = serializers.IntegerField(
+        source="pause_at_error_percent", min_value=1, max_value=100, default=10
+    )
+    scheduledAt = serializers.DateTimeField(source="scheduled_at", allow_null=True, default=None)
+
+
+class NewCampaign(CampaignValues):
+    creatorId = serializers.UUIDField(source="creator", required=False, default=None)
+
+
+class CampaignQuery(ListQuery):
+    sortings = sortings(createdAt="created_at")
+    default_sort = "-createdAt"
+
+    creatorId = serializers.UUIDField(required=False)
+    status = serializers.ChoiceField(choices=Campaign.Status.choices, required=False)
+
+
+class CampaignList(APIView):
+    """GET: the campaigns of the user's creators. POST: write one down; nothing is sent before its launch."""
+
+    input_shape = NewCampaign
+
+    def get(self, request: Request) -> Response:
+        query = CampaignQuery.of(request)
+        creators = creators_of(request, query.get("creatorId"))
+        campaigns = Campaign.objects.filter(creator__in=list(creators)).prefetch_related("tallies", "attachments")
+        if wanted := query.get("status"):
+            campaigns = campaigns.filter(status=wanted)
+        return query.reply(request, campaigns, lambda rows: _shown(rows, creators))
+
+    @idempotent
+    def post(self, request: Request) -> Response:
+        shape = NewCampaign(data=request.data)
+        shape.is_valid(raise_exception=True)
+        written = shape.validated_data
+        creator = one_creator(request, written.pop("creator"))
+        require_manager(request, creator.pk)
+        campaign = campaigning.draft(creator, author=user_of(request), **written)
+        return Response(_in_detail(campaign), status=status.HTTP_201_CREATED)
+
+
+class CampaignDetail(APIView):
+    """GET: one campaign and when it will be done. PATCH: what is named, before it begins. DELETE: a draft."""
+
+    input_shape = CampaignValues
+
+    def get(self, request: Request, campaign_id: str) -> Response:
+        return Response(_in_detail(_find(request, campaign_id)))
+
+    def patch(self, request: Request, campaign_id: str) -> Response:
+        campaign = _find_to_decide(request, campaign_id)
+        shape = CampaignValues(data=request.data, partial=True)
+        shape.is_valid(raise_exception=True)
+        _decide(lambda: campaigning.change(campaign, **shape.validated_data))
+        return Response(_in_detail(campaign))
+
+    def delete(self, request: Request, campaign_id: str) -> Response:
+        campaign = _find_to_decide(request, campaign_id)
+        _decide(lambda: campaigning.discard(campaign))
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class CampaignAct(APIView):
+    """One decision about a campaign. The reply is the campaign as it is then; 409 when its state forbids it."""
+
+    act: Callable[[Campaign], object]
+    input_shape = CampaignValues
+    key_scope = ApiKey.Scope.SEND
+
+    def post(self, request: Request, campaign_id: str) -> Response:
+        campaign = _find_to_decide(request, campaign_id)
+        _decide(lambda: self.act(campaign))
+        return Response(_in_detail(campaign))
+
+
+class CampaignLaunch(CampaignAct):
+    """POST: freeze the audience and go, or wait for the time it is scheduled at."""
+
+    act = staticmethod(campaigning.launch)
+
+
+class CampaignPause(CampaignAct):
+    """POST: no message of it begins to be sent after this."""
+
+    act = staticmethod(campaigning.pause)
+
+
+class CampaignResume(CampaignAct):
+    """POST: go on where it stopped."""
+
+    act = staticmethod(campaigning.resume)
+
+
+class CampaignCancel(CampaignAct):
+    """POST: nobody who has not got it will get it."""
+
+    act = staticmethod(campaigning.cancel)
+
+
+class CampaignRetry(CampaignAct):
+    """POST: let everything of it that failed wait again."""
+
+    act = staticmethod(campaigning.retry_failed)
+
+
+class PreviewShape(serializers.Serializer[Any]):
+    creatorId = serializers.UUIDField(source="creator", required=False, default=None)
+    text = serializers.CharField(max_length=Message.TEXT_MAX, trim_whitespace=False, default="", allow_blank=True)
+    mediaUrls = serializers.ListField(source="media_urls", child=serializers.CharField(), default=list)
+    audience = serializers.DictField()
+    exclusions = serializers.DictField(default=dict)
+
+
+class CampaignPreview(APIView):
+    """POST: what launching would do now: how many fans, who is left out and why, and how some would read it."""
+
+    input_shape = PreviewShape
+    key_scope = ApiKey.Scope.READ
+
+    def post(self, request: Request) -> Response:
+        shape = PreviewShape(data=request.data)
+        shape.is_valid(raise_exception=True)
+        asked = shape.validated_data
+        creator = one_creator(request, asked["creator"])
+        audience = audiences.read(creator, asked["audience"], asked["exclusions"], media_urls=asked["media_urls"])
+        seen = audiences.preview(audience, now=database_now())
+        sample = [
+            {"fanId": fan.public_id, "name": fan.display_name, "text": fill_in(asked["text"], fan)}
+            for fan in seen.sample
+        ]
+        return Response({"total": seen.total, "reached": seen.reached, "excluded": seen.excluded, "sample": sample})
+
+
+class RecipientShape(serializers.Serializer[Any]):
+    fanId = serializers.UUIDField(source="fan.public_id")
+    name = serializers.CharField(source="fan.display_name")
+    handle = serializers.CharField(source="fan.handle")
+    state = serializers.CharField()
+    excluded = serializers.CharField(help_text="Why this fan is left out.")
+    messageId = serializers.UUIDField(source="message.public_id", default=None)
+    cause = serializers.CharField(source="message.cause", default="")
+    sentAt = serializers.DateTimeField(source="message.sent_at", default=None)
+    purchasedAt = serializers.DateTimeField(source="message.purchased_at", default=None)
+
+
+class RecipientQuery(ListQuery):
+    sortings = sortings(id="id")
+    default_sort = "id"
+
+    state = serializers.ChoiceField(choices=STATES, required=False)
+
+
+class CampaignRecipients(APIView):
+    """GET: every recipient of a launched campaign and what became of it."""
+
+    def get(self, request: Request, campaign_id: str) -> Response:
+        campaign = _find(request, campaign_id)
+        query = RecipientQuery.of(request)
+        recipients = campaign.recipients.select_related("fan", "message", "campaign")
+        if state := query.get("state"):
+            recipients = recipients.in_state(state)
+        return query.reply(request, recipients, lambda rows: list(RecipientShape(rows, many=True).data))
+
+
+class BulkShape(serializers.Serializer[Any]):
+    recipientIds = serializers.ListField(
+        source="audience", child=serializers.CharField(max_length=64), min_length=1, max_length=BULK_MAX
+    )
+    creatorId = serializers.UUIDField(source="creator", required=False, default=None)
+    content = serializers.CharField(source="text", max_length=Message.TEXT_MAX, trim_whitespace=False)
+    mediaUrls = serializers.ListField(
+        source="media_urls", child=serializers.CharField(max_length=Attachment.URL_MAX), default=list
+    )
+    priceCents = serializers.IntegerField(
+        source="price_cents", min_value=0, max_value=Message.PRICE_MAX_CENTS, default=0
+    )
+    campaignName = serializers.CharField(source="name", max_length=Campaign.NAME_MAX, default="")
+
+
+class BulkSend(APIView):
+    """POST: one message to 1 to 100 fans, all of them or none, at the creator's pace."""
+
+    input_shape = BulkShape
+    throttle_scope = "bulk"
+    key_scope = ApiKey.Scope.SEND
+
+    @idempotent
+    def post(self, request: Request) -> Response:
+        shape = BulkShape(data=request.data)
+        shape.is_valid(raise_exception=True)
+        written = shape.validated_data
+        creator = one_creator(request, written.pop("creator"))
+        require_manager(request, creator.pk)
+        fans = _all_of(creator, written.pop("audience"))
+        written["name"] = written["name"] or _("Bulk message to %(number)d fans") % {"number": len(fans)}
+        with transaction.atomic():
+            campaign = campaigning.send_to(creator, fans, author=user_of(request), **written)
+        detail = _in_detail(campaign)
+        return Response(
+            {
+                "campaignId": campaign.public_id,
+                "totalRecipients": detail["totalRecipients"],
+                "queued": sum(detail["counts"].get(state, 0) for state in (WAITING, Status.QUEUED)),
+                "estimatedCompletionTime": detail["estimatedCompletionTime"],
+                "status": campaign.status,
+            },
+            status=status.HTTP_202_ACCEPTED,
+        )
+
+
+def _all_of(creator: Creator, wanted: Sequence[str]) -> list[Fan]:
+    """The creator's fans by platform id or by our UUID, each once. Raises 400 naming those that are not there."""
+    ours = {written: public_id for written in wanted if (public_id := _as_uuid(written))}
+    rows = creator.fans.filter(Q(platform_id__in=wanted) | Q(public_id__in=ours.values()))
+    by_id: dict[object, Fan] = {}
+    for fan in rows:
+        by_id[fan.public_id] = fan
+        if fan.platform_id:
+            by_id[fan.platform_id] = fan
+    missing = [written for written in wanted if written not in by_id and ours.get(written) not in by_id]
+    if missing:
+        words = _("No fans of this creator: %(ids)s") % {"ids": ", ".join(missing)}
+        raise exceptions.ValidationError({"recipientIds": words})
+    return list(dict.fromkeys(by_id.get(written) or by_id[ours[written]] for written in wanted))
+
+
+def _as_uuid(text: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None
+
+
+def _find(request: Request, campaign_id: str) -> Campaign:
+    return found(Campaign.objects.for_user(request.user).select_related("creator"), campaign_id)
+
+
+def _find_to_decide(request: Request, campaign_id: str) -> Campaign:
+    campaign = _find(request, campaign_id)
+    require_manager(request, campaign.creator_id)
+    return campaign
+
+
+def _decide(act: Callable[[], object]) -> None:
+    try:
+        act()
+    except IllegalCampaignMove as error:
+        raise Conflict(str(error)) from error
+
+
+def _shown(campaigns: Sequence[Campaign], creators: Creators) -> list[dict[str, Any]]:
+    return list(CampaignShape(campaigns, many=True, context={"creators": creators}).data)
+
+
+def _in_detail(campaign: Campaign) -> dict[str, Any]:
+    """With when it will be done, why it waits, and what it earned, by currency."""
+    [shown] = _shown([campaign], {campaign.creator_id: campaign.creator})
+    expected = completion(campaign)
+    earned = campaign.transactions.order_by("currency").values("currency").annotate(cents=Sum("amount_cents"))
+    at = serializers.DateTimeField().to_representation(expected.at) if expected and expected.at else None
+    return shown | {
+        "estimatedCompletionTime": at,
+        "waiting": {"code": expected.reason, "words": expected.words} if expected else None,
+        "earnings": [{"currency": row["currency"], "amountCents": row["cents"]} for row in earned],
+        "purchases": campaign.messages.filter(purchased_at__isnull=False).count(),
+    }

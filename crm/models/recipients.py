@@ -1,0 +1,71 @@
+"""Whom a launched campaign is for."""
+
+from typing import Self
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from crm.models.campaigns import EXCLUDED, WAITING, Campaign, CampaignStatus
+from crm.models.fans import Fan
+from crm.models.messages import Message, Status
+
+
+class RecipientQuerySet(models.QuerySet["Recipient"]):
+    def in_state(self, state: str) -> Self:
+        """Recipients by what became of them; ``Recipient.state`` says it of one."""
+        if state == EXCLUDED:
+            return self.exclude(excluded="")
+        not_yet = Q(message__isnull=True, excluded="")
+        stopped = Q(campaign__status=CampaignStatus.CANCELLED)
+        if state == WAITING:
+            return self.filter(not_yet & ~stopped)
+        with_message = Q(message__status=state)
+        return self.filter(with_message | (not_yet & stopped) if state == Status.CANCELLED else with_message)
+
+
+class Recipient(models.Model):
+    """A fan whom a launched campaign is for. Who is left out in the end stays here with the reason."""
+
+    class Exclusion(models.TextChoices):
+        NONE = "", _("Not excluded")
+        NO_PLATFORM_ID = "no_platform_id", _("No platform id yet")
+        BLOCKED = "blocked", _("Blocked")
+        SEGMENT = "segment", _("In an excluded segment")
+        RECENTLY_MESSAGED = "recently_messaged", _("Messaged a short while ago")
+        ALREADY_BOUGHT = "already_bought", _("Has bought this media already")
+        FREQUENCY_CAP = "frequency_cap", _("Got enough campaigns for now")
+        ERASED = "erased", _("Erased")
+        TOO_LONG = "too_long", _("With this fan's name the text is too long")
+
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="recipients")
+    # Null: the person was erased. Their place stays counted.
+    fan = models.ForeignKey(Fan, on_delete=models.SET_NULL, null=True, blank=True, related_name="campaign_recipients")
+    message = models.OneToOneField(
+        Message, on_delete=models.SET_NULL, null=True, blank=True, related_name="campaign_recipient"
+    )
+    excluded = models.CharField(max_length=20, choices=Exclusion, default=Exclusion.NONE, blank=True)
+
+    objects = RecipientQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            # Whom does the campaign write to next?
+            models.Index(
+                fields=["campaign", "id"], condition=Q(message__isnull=True, excluded=""), name="recipient_to_enlist"
+            ),
+            models.Index(fields=["campaign", "excluded", "id"], name="recipient_of_campaign"),
+        ]
+        constraints = [models.UniqueConstraint(fields=["campaign", "fan"], name="recipient_once_per_campaign")]
+
+    def __str__(self) -> str:
+        return f"{self.campaign} → {self.fan}"
+
+    @property
+    def state(self) -> str:
+        """waiting, excluded, or the status of its message; without one when its campaign ended, cancelled."""
+        if self.excluded:
+            return EXCLUDED
+        if self.message:
+            return self.message.status
+        return Status.CANCELLED if self.campaign.status == CampaignStatus.CANCELLED else WAITING

@@ -1,0 +1,236 @@
+import uuid
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from pytest_django import DjangoAssertNumQueries
+
+from crm.clock import database_now
+from crm.models import Campaign, Creator, Dispatch, Membership, Message, Transaction, User
+from crm.models.messages import Status
+from crm.tests.factories import make_conversation, make_creator, make_fan, make_message, make_segment, make_user
+
+pytestmark = pytest.mark.django_db
+
+LIST = "/api/crm/campaigns"
+BULK = "/api/messages/bulk"
+
+
+@pytest.fixture
+def user() -> User:
+    return make_user()
+
+
+@pytest.fixture
+def creator(user: User) -> Creator:
+    return make_creator(user, role=Membership.Role.MANAGER)
+
+
+@pytest.fixture
+def api(client: Client, user: User) -> Client:
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def write(api: Client, creator: Creator) -> Callable[..., Any]:
+    """A campaign to ``recipients`` fans, written over the API; returns the document."""
+
+    def written(*, recipients: int = 2, **values: Any) -> Any:
+        fans = [str(make_fan(creator).public_id) for _ in range(recipients)]
+        answer = post(api, LIST, {"name": "News", "text": "Hi {name|you}", "audience": {"fans": fans}} | values)
+        assert answer.status_code == 201, answer.content
+        return answer.json()
+
+    return written
+
+
+def post(api: Client, address: str, body: Any = None) -> Any:
+    return api.post(address, body or {}, content_type="application/json")
+
+
+def act(api: Client, campaign: Any, name: str) -> Any:
+    return post(api, f"{LIST}/{campaign['id']}/{name}")
+
+
+class TestCampaigns:
+    def test_one_is_written_read_and_listed(self, api: Client, write: Callable[..., Any]) -> None:
+        campaign = write(quietFrom="22:00", quietUntil="08:00", exclusions={"messagedWithinHours": 24})
+
+        assert campaign["status"] == "draft"
+        assert (campaign["quietFrom"], campaign["exclusions"]) == ("22:00:00", {"messagedWithinHours": 24})
+        assert api.get(f"{LIST}/{campaign['id']}").json() == campaign
+        assert [row["id"] for row in api.get(LIST).json()["results"]] == [campaign["id"]]
+        assert api.get(LIST, {"status": "running"}).json()["results"] == []
+
+    def test_what_is_wrong_is_said_by_the_clients_names(self, api: Client, creator: Creator) -> None:
+        answer = post(api, LIST, {"name": "News", "text": "Hi {nmae|you}", "priceCents": 100, "audience": {"fans": []}})
+
+        assert answer.status_code == 400
+        assert {error["field"] for error in answer.json()["errors"]} == {"text", "priceCents", "audience"}
+        assert not Campaign.objects.exists()
+
+    def test_a_rule_is_refused_by_its_path(self, api: Client, creator: Creator) -> None:
+        answer = post(api, LIST, {"name": "News", "text": "Hi", "audience": {"rule": {"all": [{"colour": "red"}]}}})
+
+        assert answer.status_code == 400
+        assert "audience.rule.all.0.colour" in {error["field"] for error in answer.json()["errors"]}
+
+    def test_it_runs_through_its_life(self, api: Client, write: Callable[..., Any]) -> None:
+        campaign = write(recipients=3)
+
+        launched = act(api, campaign, "launch").json()
+        assert (launched["status"], launched["counts"], launched["totalRecipients"]) == ("running", {"queued": 3}, 3)
+        assert launched["estimatedCompletionTime"] is None
+        assert launched["waiting"]["code"] == "dispatch_silent"
+        assert act(api, campaign, "pause").json()["status"] == "paused"
+        assert act(api, campaign, "resume").json()["status"] == "running"
+        cancelled = act(api, campaign, "cancel").json()
+        assert (cancelled["status"], cancelled["counts"]) == ("cancelled", {"cancelled": 3})
+        assert act(api, campaign, "resume").status_code == 409
+
+    def test_a_draft_is_changed_and_thrown_away_and_a_running_one_is_not(
+        self, api: Client, write: Callable[..., Any]
+    ) -> None:
+        draft, running = write(), write()
+        act(api, running, "launch")
+
+        changed = api.patch(f"{LIST}/{draft['id']}", {"text": "Bye"}, content_type="application/json")
+
+        assert changed.json()["text"] == "Bye"
+        refused = api.patch(f"{LIST}/{running['id']}", {"text": "Bye"}, content_type="application/json")
+        assert refused.status_code == 409
+        assert api.delete(f"{LIST}/{draft['id']}").status_code == 204
+        assert api.delete(f"{LIST}/{running['id']}").status_code == 409
+
+    def test_with_a_later_time_it_is_scheduled(self, api: Client, write: Callable[..., Any]) -> None:
+        campaign = write(scheduledAt=(database_now() + timedelta(hours=1)).isoformat())
+
+        assert act(api, campaign, "launch").json()["status"] == "scheduled"
+        assert not Message.objects.exists()
+
+    def test_a_preview_counts_with_reasons_and_reads_as_some_fans_would(self, api: Client, creator: Creator) -> None:
+        fine = make_fan(creator, name="Leo", value_cents=500)
+        make_fan(creator, platform_id="", value_cents=500)
+        segment = make_segment(creator, rule={"valueMin": 100})
+        make_fan(creator)
+
+        seen = post(
+            api,
+            f"{LIST}/preview",
+            {"audience": {"segment": str(segment.public_id)}, "text": "Hi {name|you}"},
+        ).json()
+
+        assert (seen["total"], seen["reached"], seen["excluded"]) == (2, 1, {"no_platform_id": 1})
+        assert seen["sample"] == [{"fanId": str(fine.public_id), "name": "Leo", "text": "Hi Leo"}]
+        assert not Campaign.objects.exists()
+
+    def test_every_recipient_can_be_asked_for_by_state(self, api: Client, write: Callable[..., Any]) -> None:
+        campaign = write(recipients=3)
+        act(api, campaign, "launch")
+        row = Campaign.objects.get()
+        failed = row.messages.first()
+        assert failed
+        failed.hand_over(until=database_now())
+        failed.settle(Status.FAILED, cause_code="no", cause="The platform said no.")
+
+        [shown] = api.get(f"{LIST}/{campaign['id']}/recipients", {"state": "failed"}).json()["results"]
+
+        assert (shown["messageId"], shown["state"]) == (str(failed.public_id), "failed")
+        assert shown["cause"] == "The platform said no."
+        everybody = api.get(f"{LIST}/{campaign['id']}/recipients", {"total": "true"}).json()
+        assert everybody["total"] == 3
+        act(api, campaign, "retry")
+        assert Campaign.objects.get().messages.waiting().count() == 3
+
+    def test_it_says_what_it_earned(self, api: Client, write: Callable[..., Any], creator: Creator) -> None:
+        campaign = write()
+        row = Campaign.objects.get()
+        for currency, cents in (("USD", 500), ("USD", 700), ("EUR", 300)):
+            Transaction.objects.create(
+                creator=creator,
+                campaign=row,
+                kind="message",
+                amount_cents=cents,
+                currency=currency,
+                occurred_at=database_now(),
+                source="event",
+            )
+
+        shown = api.get(f"{LIST}/{campaign['id']}").json()
+
+        assert shown["earnings"] == [{"currency": "EUR", "amountCents": 300}, {"currency": "USD", "amountCents": 1200}]
+
+    def test_a_chatter_looks_on(self, api: Client, write: Callable[..., Any]) -> None:
+        campaign = write()
+        Membership.objects.update(role=Membership.Role.CHATTER)
+
+        assert api.get(LIST).status_code == 200
+        assert act(api, campaign, "launch").status_code == 403
+        assert Campaign.objects.get().status == "draft"
+
+    def test_the_list_asks_the_same_number_of_queries_however_long(
+        self, api: Client, write: Callable[..., Any], django_assert_max_num_queries: DjangoAssertNumQueries
+    ) -> None:
+        for _ in range(5):
+            act(api, write(recipients=1, mediaUrls=["https://a.example/1.jpg"]), "launch")
+
+        with django_assert_max_num_queries(8):
+            assert len(api.get(LIST).json()["results"]) == 5
+
+
+class TestBulk:
+    def test_everybody_gets_it_or_waits_for_their_turn(self, api: Client, creator: Creator) -> None:
+        fans = [make_fan(creator) for _ in range(3)]
+        wanted = [fans[0].platform_id, str(fans[1].public_id), fans[2].platform_id, fans[2].platform_id]
+
+        answer = post(api, BULK, {"recipientIds": wanted, "content": "Hello", "campaignName": "Three"})
+
+        assert answer.status_code == 202
+        body = answer.json()
+        assert (body["totalRecipients"], body["queued"], body["status"]) == (3, 3, "running")
+        campaign = Campaign.objects.get(public_id=body["campaignId"])
+        assert (campaign.name, campaign.messages.count()) == ("Three", 3)
+
+    def test_nothing_is_written_unless_everybody_is_ours_and_the_others_are_named(
+        self, api: Client, creator: Creator
+    ) -> None:
+        stranger, missing = make_fan(), str(uuid.uuid4())
+
+        answer = post(
+            api, BULK, {"recipientIds": [make_fan(creator).platform_id, stranger.platform_id, missing], "content": "x"}
+        )
+
+        assert answer.status_code == 400
+        [error] = answer.json()["errors"]
+        assert error["field"] == "recipientIds"
+        assert stranger.platform_id in error["message"]
+        assert missing in error["message"]
+        assert not Campaign.objects.exists()
+
+    def test_who_cannot_be_written_to_is_named(self, api: Client, creator: Creator) -> None:
+        fan = make_fan(creator, platform_id="")
+
+        answer = post(api, BULK, {"recipientIds": [str(fan.public_id)], "content": "x"})
+
+        assert answer.status_code == 400
+        assert str(fan.public_id) in answer.json()["errors"][0]["message"]
+        assert not Campaign.objects.exists()
+
+    @pytest.mark.parametrize(("how_many", "status"), [(1, 202), (100, 202), (0, 400), (101, 400)])
+    def test_takes_1_to_100_recipients(self, api: Client, creator: Creator, how_many: int, status: int) -> None:
+        fans = [make_fan(creator).platform_id for _ in range(how_many)]
+
+        assert post(api, BULK, {"recipientIds": fans, "content": "Hello"}).status_code == status
+
+    def test_the_end_is_estimated_from_the_line_in_front(self, api: Client, creator: Creator) -> None:
+        Dispatch.note(heartbeat_at=database_now())
+        make_message(make_conversation(creator))
+        wanted = [make_fan(creator).platform_id for _ in range(10)]
+
+        body = post(api, BULK, {"recipientIds": wanted, "content": "Hello"}).json()
+
+        last = datetime.fromisoformat(body["estimatedCompletionTime"])
+        assert timedelta(seconds=59) < last - database_now() <= timedelta(seconds=60.3)
