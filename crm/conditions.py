@@ -129,7 +129,7 @@ class Words:
     schema: Mapping[str, Any] = field(default_factory=lambda: {"type": "string", "maxLength": QUERY_MAX})
 
     def read(self, raw: object) -> str:
-        if not isinstance(raw, str) or len(raw) > QUERY_MAX:
+        if not isinstance(raw, str) or len(raw) > QUERY_MAX or "\0" in raw:
             raise ValidationError(_text("Words, at most %(max)d characters.") % {"max": QUERY_MAX})
         if not words_of(raw):
             raise ValidationError(_text("There is neither a letter nor a digit in it."))

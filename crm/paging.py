@@ -8,7 +8,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 from cryptography.fernet import Fernet, InvalidToken
@@ -32,6 +32,8 @@ class Sorting:
     name: str
     column: str
     descending: bool
+    #: No row of the list is without the value, although its column may be empty.
+    always: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,11 @@ def sortings(*names: str, **columns: str) -> Mapping[str, Sorting]:
     return up | {f"-{name}": Sorting(f"-{name}", column, descending=True) for name, column in both.items()}
 
 
+def always(ways: Mapping[str, Sorting]) -> Mapping[str, Sorting]:
+    """The same for a list all of whose rows have the value."""
+    return {name: replace(way, always=True) for name, way in ways.items()}
+
+
 def page_of(rows: "models.QuerySet[M]", sorting: Sorting, *, cursor: str = "", limit: int = LIMIT_DEFAULT) -> Page[M]:
     """The ``limit`` rows at ``cursor``, the first ones without it; in the list's order also when looking back.
 
@@ -90,7 +97,7 @@ def _parts(rows: "models.QuerySet[M]", sorting: Sorting, place: Place | None) ->
     down = sorting.descending != back
     sign = "-" if down else ""
     valued = rows.order_by(f"{sign}{sorting.column}", f"{sign}pk")
-    if not _column(rows.model, sorting).null:
+    if sorting.always or not _column(rows.model, sorting).null:
         return [valued.filter(_beyond(sorting, place, down)) if place else valued]
     valued = valued.filter(**{f"{sorting.column}__isnull": False})
     empty = rows.filter(**{f"{sorting.column}__isnull": True}).order_by(f"{sign}pk")
@@ -130,16 +137,14 @@ class Beyond(Func):
 def _write(row: models.Model, sorting: Sorting, *, back: bool) -> str:
     column = _column(row, sorting)
     value = None if column.value_from_object(row) is None else column.value_to_string(row)
-    said = json.dumps([row._meta.label_lower, sorting.name, value, row.pk, back])
-    return _seal().encrypt(said.encode()).decode().rstrip("=")
+    return sealed([row._meta.label_lower, sorting.name, value, row.pk, back])
 
 
 def _read(cursor: str, model: type[models.Model], sorting: Sorting) -> Place:
     try:
-        said = _seal().decrypt(cursor + "=" * (-len(cursor) % 4))
-    except (InvalidToken, ValueError):
+        label, name, value, key, back = opened(cursor)
+    except ValueError:
         raise ValidationError({"cursor": _("This is not a cursor of ours. Begin again without one.")}) from None
-    label, name, value, key, back = json.loads(said)
     if (label, name) != (model._meta.label_lower, sorting.name):
         raise ValidationError({"cursor": _("This cursor belongs to another list or sorting. Begin again without one.")})
     return Place(None if value is None else _column(model, sorting).to_python(value), key, back)
@@ -147,6 +152,19 @@ def _read(cursor: str, model: type[models.Model], sorting: Sorting) -> Place:
 
 def _column(model: models.Model | type[models.Model], sorting: Sorting) -> Any:
     return model._meta.get_field(sorting.column)
+
+
+def sealed(said: Any) -> str:
+    """``said`` as a text that goes into an address and that only we can read."""
+    return _seal().encrypt(json.dumps(said).encode()).decode().rstrip("=")
+
+
+def opened(text: str) -> Any:
+    """What was sealed. Raises ValueError when nothing of ours was."""
+    try:
+        return json.loads(_seal().decrypt(text + "=" * (-len(text) % 4)))
+    except InvalidToken:
+        raise ValueError("not sealed here") from None
 
 
 def _seal() -> Fernet:

@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _text
 from django.utils.translation import gettext_lazy as _
 
 from crm.clock import database_now
 from crm.conditions import CONDITIONS, Scope
-from crm.models import Creator, Fan, Tag
+from crm.models import Creator, Fan, Segment, Tag
+from crm.models.naming import check_named
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrPromise
@@ -91,6 +93,17 @@ def check(rule: object, *, creator: Creator, name: str = "rule") -> dict[str, An
     if errors:
         raise ValidationError(errors)
     return kept
+
+
+def write(segment: Segment, *, name: str | None = None, rule: object = None) -> None:
+    """Name the segment, and say whom it chooses; None leaves what is. Raises ValidationError by column or path."""
+    with transaction.atomic():
+        if name is not None:
+            segment.name = name
+        if rule is not None:
+            segment.rule = check(rule, creator=segment.creator)
+        check_named(segment)
+        segment.save()
 
 
 def _read(rule: object, path: str) -> _Branch:

@@ -27,7 +27,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, resolve
 from pytest_django import DjangoDbBlocker
 
 from crm import campaigning
-from crm.models import ApiKey, Creator, Membership, User
+from crm.models import ApiKey, Creator, Membership, Note, Segment, Tag, User
 from crm.models.messages import Status
 from crm.tests.factories import PASSWORD, make_conversation, make_creator, make_fan, make_message, make_user
 from onlyfans.models import Connection
@@ -72,7 +72,54 @@ PUT    /api/crm/fans/<fan>                                   401       404   403
 PATCH  /api/crm/fans/<fan>                                   401       404   403    200     200     200   404   write
        {"name": "Mia"}
 DELETE /api/crm/fans/<fan>                                   401       404   403    403     204     204   404   write
+PUT    /api/crm/fans/<fan>/tags/<tag>                        401       404   403    204     204     204   404   write
+DELETE /api/crm/fans/<fan>/tags/<tag>                        401       404   403    204     204     204   404   write
+GET    /api/crm/tags                                         401       200   200    200     200     200   200   read
+POST   /api/crm/tags                                         401       404   403    201     201     201   404   write
+       {"creatorId": "<creator>", "name": "New"}
+GET    /api/crm/tags/<tag>                                   401       404   200    200     200     200   404   read
+PATCH  /api/crm/tags/<tag>                                   401       404   403    200     200     200   404   write
+       {"name": "Newer"}
+DELETE /api/crm/tags/<tag>                                   401       404   403    403     204     204   404   write
+POST   /api/crm/tags/<tag>/merge                             401       404   403    403     200     200   404   write
+       {"into": "<other_tag>"}
+POST   /api/crm/tags/<tag>/fans                              401       404   403    204     204     204   404   write
+       {"fanIds": ["<fan>"]}
+POST   /api/crm/tags/<tag>/fans/remove                       401       404   403    204     204     204   404   write
+       {"fanIds": ["<fan>"]}
+GET    /api/crm/notes?fanId=<fan>                            401       404   200    200     200     200   404   read
+POST   /api/crm/notes                                        401       404   403    201     201     201   404   write
+       {"fanId": "<fan>", "text": "Likes tea."}
+GET    /api/crm/notes/<note>                                 401       404   200    200     200     200   404   read
+PATCH  /api/crm/notes/<note>                                 401       404   403    403     200     200   404   write
+       {"text": "Likes coffee."}
+DELETE /api/crm/notes/<note>                                 401       404   403    403     204     204   404   write
+GET    /api/crm/segments                                     401       200   200    200     200     200   200   read
+POST   /api/crm/segments                                     401       404   403    403     201     201   404   write
+       {"creatorId": "<creator>", "name": "All", "rule": {}}
+GET    /api/crm/segments/ready-made                          401       200   200    200     200     200   200   read
+POST   /api/crm/segments/preview                             401       404   200    200     200     200   404   write
+       {"creatorId": "<creator>", "rule": {}}
+GET    /api/crm/segments/<segment>                           401       404   200    200     200     200   404   read
+PUT    /api/crm/segments/<segment>                           401       404   403    403     200     200   404   write
+       {"name": "All", "rule": {}}
+PATCH  /api/crm/segments/<segment>                           401       404   403    403     200     200   404   write
+       {"name": "All"}
+DELETE /api/crm/segments/<segment>                           401       404   403    403     204     204   404   write
+GET    /api/crm/segments/<segment>/count                     401       404   200    200     200     200   404   read
+GET    /api/crm/segments/<segment>/sample                    401       404   200    200     200     200   404   read
+GET    /api/crm/transactions                                 401       200   200    200     200     200   200   read
+GET    /api/crm/subscription-events                          401       200   200    200     200     200   200   read
+GET    /api/crm/analytics/overview?creatorId=<creator>       401       404   200    200     200     200   404   read
+GET    /api/crm/analytics/revenue?creatorId=<creator>        401       404   200    200     200     200   404   read
+GET    /api/crm/analytics/top-fans?creatorId=<creator>       401       404   200    200     200     200   404   read
+GET    /api/crm/analytics/campaigns?creatorId=<creator>      401       404   200    200     200     200   404   read
+GET    /api/crm/changes                                      401       200   200    200     200     200   200   read
 GET    /api/crm/conversations                                401       200   200    200     200     200   200   read
+GET    /api/crm/conversations/<conversation>                 401       404   200    200     200     200   404   read
+PUT    /api/crm/conversations/<conversation>/assignment      401       404   403    200     200     200   404   write
+       {"userId": "me"}
+DELETE /api/crm/conversations/<conversation>/assignment      401       404   403    204     204     204   404   write
 GET    /api/crm/conversations/<conversation>/messages        401       404   200    200     200     200   404   read
 POST   /api/crm/conversations/<conversation>/messages        401       404   403    202     202     202   404   send
        {"text": "Hello!"}
@@ -125,6 +172,10 @@ NOT_IDEMPOTENT = {
     "POST /api/crm/campaigns/<draft>/resume": "creates nothing",
     "POST /api/crm/campaigns/<draft>/cancel": "creates nothing",
     "POST /api/crm/campaigns/<draft>/retry": "creates nothing",
+    "POST /api/crm/tags/<tag>/merge": "creates nothing: the second time the tag is gone",
+    "POST /api/crm/tags/<tag>/fans": "said twice it is the same",
+    "POST /api/crm/tags/<tag>/fans/remove": "said twice it is the same",
+    "POST /api/crm/segments/preview": "creates nothing",
     "POST /api/onlyfans/messages/<failed>/retry": "creates nothing: the second finds it waiting and is 409",
     "POST /api/onlyfans/messages/<unknown>/retry": "creates nothing: the second finds it waiting and is 409",
     "POST /api/onlyfans/messages/<queued>/cancel": "creates nothing: the second finds it cancelled and is 409",
@@ -162,7 +213,8 @@ class Row:
     @property
     def route(self) -> str:
         """The resolver's own name of the address, the same with and without a slash at its end."""
-        return _bare(resolve(_filled(self.address, _NoWorld())).route)
+        address, _question_mark, _query = _filled(self.address, _NoWorld()).partition("?")
+        return _bare(resolve(address).route)
 
     @property
     def may_create(self) -> bool:
@@ -265,6 +317,10 @@ def make_world() -> dict[str, object]:
         "password": PASSWORD,
         "creator": creator.public_id,
         "fan": fan.public_id,
+        "tag": Tag.objects.add(creator, name="VIP").public_id,
+        "other_tag": Tag.objects.add(creator, name="Whale").public_id,
+        "note": Note.objects.write(fan, author=User.objects.get(username="owner"), text="Likes milk.").public_id,
+        "segment": Segment.objects.create(creator=creator, name="Everybody").public_id,
         "conversation": conversation.public_id,
         "queued": make_message(conversation).public_id,
         "failed": make_message(conversation, status=Status.FAILED).public_id,

@@ -13,7 +13,7 @@ from rest_framework import status
 from rest_framework.exceptions import APIException, PermissionDenied, ValidationError
 from rest_framework.request import Request
 
-from crm.models import Creator, Membership, User
+from crm.models import Creator, User
 
 M = TypeVar("M", bound=models.Model)
 
@@ -70,8 +70,3 @@ def require_manager(request: Request, creator_id: int) -> None:
 
 def manages(request: Request, creator_id: int) -> bool:
     return Creator.objects.managed_by(request.user).filter(pk=creator_id).exists()
-
-
-def role_with(request: Request, creator_id: int) -> str:
-    memberships = Membership.objects.filter(user=user_of(request), creator=creator_id)
-    return memberships.values_list("role", flat=True).get()

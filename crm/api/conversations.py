@@ -1,23 +1,29 @@
 """Conversations and their messages, for API clients."""
 
-from typing import Any, cast
+from collections.abc import Sequence
+from typing import Any
 
-from django.shortcuts import get_object_or_404
+from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from rest_framework import serializers, status
-from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from crm.api.access import creators_of, user_of
+from crm.api.access import creators_of, found, require_writer, user_of
 from crm.api.idempotency import idempotent
 from crm.api.paging import ListQuery
 from crm.api.shapes import iso
 from crm.conditions import Scope
 from crm.forecast import Forecast, forecasts
-from crm.models import ApiKey, Attachment, Conversation, Creator, Message, User
-from crm.paging import sortings
+from crm.models import ApiKey, Attachment, Conversation, Message, User
+from crm.paging import always, sortings
+
+
+class PersonShape(serializers.Serializer[Any]):
+    id = serializers.UUIDField(source="public_id")
+    name = serializers.CharField(source="username")
 
 
 class FanBrief(serializers.Serializer[Any]):
@@ -27,6 +33,7 @@ class FanBrief(serializers.Serializer[Any]):
     name = serializers.CharField()
     valueCents = serializers.IntegerField(source="value_cents")
     lastSeenAt = serializers.DateTimeField(source="last_seen_at")
+    isPriority = serializers.BooleanField(source="is_priority")
 
 
 class ConversationShape(serializers.Serializer[Any]):
@@ -37,6 +44,7 @@ class ConversationShape(serializers.Serializer[Any]):
     lastText = serializers.CharField(source="last_text")
     lastDirection = serializers.CharField(source="last_direction")
     unreadCount = serializers.IntegerField(source="unread_count")
+    assignedTo = PersonShape(source="assigned_to", allow_null=True)
     seq = serializers.IntegerField()
 
 
@@ -44,6 +52,7 @@ class MessageShape(serializers.Serializer[Any]):
     """A message as clients see it; ``estimatedSendTime`` and ``waiting`` are null once it does not wait any more."""
 
     id = serializers.UUIDField(source="public_id")
+    conversationId = serializers.UUIDField(source="conversation.public_id")
     direction = serializers.CharField()
     status = serializers.CharField()
     text = serializers.CharField()
@@ -59,6 +68,7 @@ class MessageShape(serializers.Serializer[Any]):
     sentAt = serializers.DateTimeField(source="sent_at")
     deliveredAt = serializers.DateTimeField(source="delivered_at")
     readAt = serializers.DateTimeField(source="read_at")
+    purchasedAt = serializers.DateTimeField(source="purchased_at")
     platformId = serializers.CharField(source="platform_id")
     seq = serializers.IntegerField()
 
@@ -75,6 +85,13 @@ class MessageShape(serializers.Serializer[Any]):
         return known.get(message.pk)
 
 
+class AssigneeField(serializers.Field):
+    """ "me", or the id of somebody."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        return "me" if data == "me" else serializers.UUIDField().run_validation(data)
+
+
 class NewMessageShape(serializers.Serializer[Any]):
     """What a client writes. The ledger checks the rules; ``source`` names the verb's argument."""
 
@@ -88,7 +105,7 @@ class NewMessageShape(serializers.Serializer[Any]):
 
 
 class ConversationQuery(ListQuery):
-    sortings = sortings(lastMessageAt="last_message_at")
+    sortings = always(sortings(lastMessageAt="last_message_at"))
     default_sort = "-lastMessageAt"
     conditions = ("search", "tag", "priority", "unread", "unanswered", "assigned", "failed")
 
@@ -102,14 +119,41 @@ class ConversationList(APIView):
         query = ConversationQuery.of(request)
         creators = creators_of(request, query.get("creatorId"))
         scope = Scope(frozenset(creators), timezone.now(), user_of(request).pk, fan="fan__", talk="")
-        conversations = (
-            Conversation.objects.listed().filter(creator__in=list(creators)).select_related("fan", "creator")
-        )
-        return query.reply(
-            request,
-            query.narrowed(conversations, scope),
-            lambda rows: list(ConversationShape(rows, many=True).data),
-        )
+        conversations = with_what_is_shown(Conversation.objects.listed().filter(creator__in=list(creators)))
+        return query.reply(request, query.narrowed(conversations, scope), shown)
+
+
+class ConversationDetail(APIView):
+    """GET: one conversation."""
+
+    def get(self, request: Request, conversation_id: str) -> Response:
+        return Response(shown([_find(request, conversation_id)])[0])
+
+
+class Assignment(serializers.Serializer[Any]):
+    userId = AssigneeField(source="assigned_to")
+
+
+class ConversationAssignment(APIView):
+    """PUT: somebody of the team has it from now on. DELETE: nobody in particular has."""
+
+    input_shape = Assignment
+
+    def put(self, request: Request, conversation_id: str) -> Response:
+        conversation = _find_for_writing(request, conversation_id)
+        shape = Assignment(data=request.data)
+        shape.is_valid(raise_exception=True)
+        asked = shape.validated_data["assigned_to"]
+        team = User.objects.filter(memberships__creator=conversation.creator_id)
+        to = user_of(request) if asked == "me" else team.filter(public_id=asked).first()
+        if to is None:
+            raise serializers.ValidationError({"userId": _("Nobody of this creator's team has this id.")})
+        conversation.assign(to)
+        return Response(shown([conversation])[0])
+
+    def delete(self, request: Request, conversation_id: str) -> Response:
+        _find_for_writing(request, conversation_id).assign(None)
+        return Response(status=status.HTTP_204_NO_CONTENT)
 
 
 class MessageQuery(ListQuery):
@@ -125,15 +169,17 @@ class ConversationMessages(APIView):
 
     def get(self, request: Request, conversation_id: str) -> Response:
         conversation = _find(request, conversation_id)
-        return MessageQuery.of(request).reply(request, conversation.messages.prefetch_related("attachments"), _shown)
+        return MessageQuery.of(request).reply(
+            request, conversation.messages.prefetch_related("attachments"), messages_shown
+        )
 
     @idempotent
     def post(self, request: Request, conversation_id: str) -> Response:
         conversation = _find_for_writing(request, conversation_id)
         shape = NewMessageShape(data=request.data)
         shape.is_valid(raise_exception=True)
-        message = conversation.queue(author=cast(User, request.user), **shape.validated_data)
-        return Response(_shown([message])[0], status=status.HTTP_202_ACCEPTED)
+        message = conversation.queue(author=user_of(request), **shape.validated_data)
+        return Response(messages_shown([message])[0], status=status.HTTP_202_ACCEPTED)
 
 
 class ConversationRead(APIView):
@@ -145,17 +191,23 @@ class ConversationRead(APIView):
 
 
 def _find(request: Request, conversation_id: str) -> Conversation:
-    mine = Conversation.objects.for_user(request.user).select_related("fan", "creator")
-    return get_object_or_404(mine, public_id=conversation_id)
+    return found(with_what_is_shown(Conversation.objects.for_user(request.user)), conversation_id)
 
 
 def _find_for_writing(request: Request, conversation_id: str) -> Conversation:
     conversation = _find(request, conversation_id)
-    if not Creator.objects.sendable_by(request.user).filter(pk=conversation.creator_id).exists():
-        raise PermissionDenied("Your role with this creator does not include writing.")
+    require_writer(request, conversation.creator_id)
     return conversation
 
 
-def _shown(messages: list[Message]) -> list[dict[str, Any]]:
+def with_what_is_shown(conversations: QuerySet[Conversation]) -> QuerySet[Conversation]:
+    return conversations.select_related("fan", "creator", "assigned_to")
+
+
+def shown(conversations: Sequence[Conversation]) -> list[dict[str, Any]]:
+    return list(ConversationShape(conversations, many=True).data)
+
+
+def messages_shown(messages: Sequence[Message]) -> list[dict[str, Any]]:
     shape = MessageShape(messages, many=True, context={"forecasts": forecasts(messages)})
     return list(shape.data)

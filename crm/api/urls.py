@@ -4,7 +4,19 @@ from typing import Any
 
 from django.urls import URLPattern, re_path
 
-from crm.api import campaigns, conversations, fans, keys, tokens
+from crm.api import (
+    analytics,
+    campaigns,
+    changes,
+    conversations,
+    fans,
+    keys,
+    notes,
+    segments,
+    tags,
+    tokens,
+    transactions,
+)
 from crm.api.shapes import UUID
 
 
@@ -32,9 +44,36 @@ urlpatterns = [
     address("campaigns/{campaign_id}/retry", campaigns.CampaignRetry, "api-campaign-retry"),
     address("fans", fans.FanList, "api-fans"),
     address("fans/{fan_id}", fans.FanDetail, "api-fan"),
+    address("fans/{fan_id}/tags/{tag_id}", tags.FanTagDetail, "api-fan-tag"),
+    address("tags", tags.TagList, "api-tags"),
+    address("tags/{tag_id}", tags.TagDetail, "api-tag"),
+    address("tags/{tag_id}/merge", tags.TagMerge, "api-tag-merge"),
+    address("tags/{tag_id}/fans", tags.TagFans, "api-tag-fans"),
+    address("tags/{tag_id}/fans/remove", tags.TagFansRemove, "api-tag-fans-remove"),
+    address("notes", notes.NoteList, "api-notes"),
+    address("notes/{note_id}", notes.NoteDetail, "api-note"),
+    address("segments", segments.SegmentList, "api-segments"),
+    address("segments/ready-made", segments.ReadyMadeSegments, "api-segments-ready-made"),
+    address("segments/preview", segments.SegmentPreview, "api-segment-preview"),
+    address("segments/{segment_id}", segments.SegmentDetail, "api-segment"),
+    address("segments/{segment_id}/count", segments.SegmentCount, "api-segment-count"),
+    address("segments/{segment_id}/sample", segments.SegmentSample, "api-segment-sample"),
+    address("transactions", transactions.TransactionList, "api-transactions"),
+    address("subscription-events", transactions.SubscriptionEventList, "api-subscription-events"),
+    address("analytics/overview", analytics.Overview, "api-analytics-overview"),
+    address("analytics/revenue", analytics.Revenue, "api-analytics-revenue"),
+    address("analytics/top-fans", analytics.TopFans, "api-analytics-top-fans"),
+    address("analytics/campaigns", analytics.CampaignEarnings, "api-analytics-campaigns"),
+    address("changes", changes.Changes, "api-changes"),
     address("conversations", conversations.ConversationList, "api-conversations"),
     address(
         "conversations/{conversation_id}/messages", conversations.ConversationMessages, "api-conversation-messages"
+    ),
+    address("conversations/{conversation_id}", conversations.ConversationDetail, "api-conversation"),
+    address(
+        "conversations/{conversation_id}/assignment",
+        conversations.ConversationAssignment,
+        "api-conversation-assignment",
     ),
     address("conversations/{conversation_id}/read", conversations.ConversationRead, "api-conversation-read"),
 ]

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from crm.clock import database_now
 from crm.models.attachments import Attachment, content_errors
-from crm.models.creators import Creator, visible_to
+from crm.models.creators import Creator, Membership, visible_to
 from crm.models.fans import Fan
 from crm.models.lines import Line
 from crm.models.messages import Direction, Message, Status
@@ -241,6 +241,20 @@ class Conversation(models.Model):
         Conversation.objects.filter(pk=self.pk, unread_count__gt=newer.count()).update(
             unread_count=F("unread_count") - 1, seq=seq
         )
+
+    def assign(self, to: "User | None") -> None:
+        """Give it to somebody who may write for the creator, or to nobody. Raises ValidationError on "assigned_to"."""
+        if (
+            to
+            and not Membership.objects.filter(
+                user=to, user__is_active=True, creator=self.creator_id, role__in=Membership.WRITERS
+            ).exists()
+        ):
+            raise ValidationError({"assigned_to": _("Nobody of this creator's team who may write has this id.")})
+        with transaction.atomic():
+            self.seq = Line.objects.stamp(self.creator_id)
+            self.assigned_to = to
+            self.save(update_fields=["assigned_to", "seq"])
 
     def mark_read(self) -> None:
         """Nothing here is unread any more."""

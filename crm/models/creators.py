@@ -2,6 +2,7 @@
 
 import uuid
 from typing import TYPE_CHECKING, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -23,6 +24,11 @@ class Platform(models.TextChoices):
     ONLYFANS = "onlyfans", "OnlyFans"
     FANSLY = "fansly", "Fansly"
     OTHER = "other", _("Other")
+
+
+def validate_timezone(name: str) -> None:
+    if name not in available_timezones():
+        raise ValidationError(_("There is no time zone of this name. Write it as in Europe/Paris."))
 
 
 def visible_to(user: "User | AnonymousUser", creator: str = "creator__") -> Q:
@@ -56,7 +62,9 @@ class Creator(models.Model):
     name = models.CharField(max_length=120)
     handle = models.CharField(max_length=120, blank=True)
     platform = models.CharField(max_length=16, choices=Platform, default=Platform.ONLYFANS)
-    timezone = models.CharField(max_length=64, default="UTC")
+    timezone = models.CharField(
+        max_length=64, default="UTC", validators=[validate_timezone], help_text=_("As in Europe/Paris.")
+    )
     currency = models.CharField(
         max_length=3,
         default="USD",
@@ -81,6 +89,14 @@ class Creator(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The creator's clock; a name nobody knows reads as UTC rather than breaking what shows a time."""
+        try:
+            return ZoneInfo(self.timezone)
+        except (ZoneInfoNotFoundError, ValueError):
+            return ZoneInfo("UTC")
 
     @property
     def seconds_between_messages(self) -> float | None:

@@ -264,6 +264,8 @@ class Message(models.Model):
             models.Index(fields=["settled_at"], condition=Q(settled_at__isnull=False), name="message_settled"),
             # How many did people write in these minutes?
             models.Index(fields=["created_at"], condition=Q(direction=Direction.OUT), name="message_written"),
+            # What did fans write, and when (reply times)?
+            models.Index(fields=["creator", "send_at"], condition=Q(direction=Direction.IN), name="message_received"),
             # The thread, newest first.
             models.Index(fields=["conversation", "-send_at", "-id"], name="message_thread"),
             # What changed since?

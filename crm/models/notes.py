@@ -1,15 +1,18 @@
 """What the team should know about a fan, in the team's words."""
 
 import uuid
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxLengthValidator, ProhibitNullCharactersValidator
-from django.db import models
+from django.db import models, transaction
+from django.utils.translation import gettext as _text
 from django.utils.translation import gettext_lazy as _
 
 from crm.models.creators import visible_to
 from crm.models.fans import Fan
+from crm.models.lines import Line
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -20,6 +23,12 @@ if TYPE_CHECKING:
 class NoteQuerySet(models.QuerySet["Note"]):
     def for_user(self, user: "User | AnonymousUser") -> Self:
         return self.filter(visible_to(user, "fan__creator__"))
+
+    def write(self, fan: Fan, *, author: "User", **values: Any) -> "Note":
+        """A new note; ``values`` as ``Note.change`` takes them. Raises ValidationError by column."""
+        note = Note(fan=fan, author=author)
+        note.change(**values)
+        return note
 
 
 class Note(models.Model):
@@ -52,3 +61,23 @@ class Note(models.Model):
 
     def __str__(self) -> str:
         return f"{self.fan} · {self.get_category_display()}"
+
+    def clean(self) -> None:
+        if not self.text.strip():
+            raise ValidationError({"text": _text("Write something: the note is empty.")})
+
+    def change(self, **values: Any) -> None:
+        """Write ``text`` and ``category``. Raises ValidationError by column."""
+        for column, value in values.items():
+            setattr(self, column, value)
+        self.full_clean(exclude=["fan", "author"])
+        with transaction.atomic():
+            seq = Line.objects.stamp(self.fan.creator_id)
+            self.save()
+            self.fan.tell(seq)
+
+    def erase(self) -> None:
+        with transaction.atomic():
+            seq = Line.objects.stamp(self.fan.creator_id)
+            self.delete()
+            self.fan.tell(seq)

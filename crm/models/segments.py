@@ -3,6 +3,7 @@
 import uuid
 from typing import TYPE_CHECKING, Self
 
+from django.core.validators import ProhibitNullCharactersValidator
 from django.db import models
 from django.db.models.functions import Lower
 
@@ -23,11 +24,12 @@ class Segment(models.Model):
     """A named rule over a creator's fans; ``crm/segments.py`` says what a rule looks like."""
 
     NAME_MAX = 80
+    PER_CREATOR_MAX = 200
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     creator = models.ForeignKey(Creator, on_delete=models.CASCADE, related_name="segments")
-    name = models.CharField(max_length=NAME_MAX)
-    rule = models.JSONField(default=dict)
+    name = models.CharField(max_length=NAME_MAX, validators=[ProhibitNullCharactersValidator()])
+    rule = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 

@@ -25,10 +25,11 @@ class Snippet(models.Model):
     """A text with variables such as ``{name|there}``; ``crm/personalising.py`` fills them in."""
 
     NAME_MAX = 60
+    PER_CREATOR_MAX = 500
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     creator = models.ForeignKey(Creator, on_delete=models.CASCADE, related_name="snippets")
-    name = models.CharField(max_length=NAME_MAX)
+    name = models.CharField(max_length=NAME_MAX, validators=[ProhibitNullCharactersValidator()])
     text = models.TextField(validators=[MaxLengthValidator(Message.TEXT_MAX), ProhibitNullCharactersValidator()])
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)

@@ -1,5 +1,6 @@
 """Short words on fans, each belonging to one creator."""
 
+import json
 import uuid
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Self
@@ -12,12 +13,18 @@ from django.utils.translation import gettext as _
 
 from crm.models.creators import Creator, visible_to
 from crm.models.lines import Line
+from crm.models.naming import check_named
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
 
     from crm.models.fans import Fan
+    from crm.models.segments import Segment
     from crm.models.users import User
+
+
+class TagInUse(Exception):
+    """A rule chooses by this tag."""
 
 
 class TagQuerySet(models.QuerySet["Tag"]):
@@ -52,6 +59,12 @@ class TagQuerySet(models.QuerySet["Tag"]):
         FanTag.objects.filter(fan=fan).exclude(tag__in=tags).delete()
         FanTag.objects.bulk_create([FanTag(fan=fan, tag=tag) for tag in tags], ignore_conflicts=True)
 
+    def add(self, creator: Creator, *, name: str) -> "Tag":
+        """A new tag. Raises ValidationError by column."""
+        tag = Tag(creator=creator)
+        tag.rename(name)
+        return tag
+
     def _checked(self, tag: "Tag") -> "Tag":
         try:
             tag.full_clean(exclude=["creator"], validate_unique=False, validate_constraints=False)
@@ -79,6 +92,63 @@ class Tag(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def rename(self, name: str) -> None:
+        """Raises ValidationError by column."""
+        with transaction.atomic():
+            self.name = name
+            check_named(self)
+            self.save()
+
+    def put_on(self, fans: "Iterable[Fan]") -> None:
+        """These fans, of the tag's creator, have it. Raises ValidationError when one of them has too many."""
+        fans = list(fans)
+        with transaction.atomic():
+            seq = Line.objects.stamp(self.creator_id)
+            others = FanTag.objects.filter(fan__in=fans).exclude(tag=self).values("fan")
+            if others.annotate(how_many=models.Count("pk")).filter(how_many__gte=Tag.PER_FAN_MAX).exists():
+                raise ValidationError({"tags": _("At most %(max)d tags on one fan.") % {"max": Tag.PER_FAN_MAX}})
+            FanTag.objects.bulk_create([FanTag(fan=fan, tag=self) for fan in fans], ignore_conflicts=True)
+            self._tell(fans, seq)
+
+    def take_off(self, fans: "Iterable[Fan]") -> None:
+        """These fans do not have it."""
+        fans = list(fans)
+        with transaction.atomic():
+            seq = Line.objects.stamp(self.creator_id)
+            FanTag.objects.filter(tag=self, fan__in=fans).delete()
+            self._tell(fans, seq)
+
+    def merge_into(self, other: "Tag") -> None:
+        """Whoever has this tag has ``other``, of the same creator, and this one goes."""
+        if other.creator_id != self.creator_id or other.pk == self.pk:
+            raise ValidationError({"into": _("Another tag of the same creator.")})
+        with transaction.atomic():
+            Line.objects.stamp(self.creator_id)
+            worn = FanTag.objects.filter(tag=other, fan=models.OuterRef("fan"))
+            self.fan_tags.exclude(models.Exists(worn)).update(tag=other)
+            for segment in self._used_in():
+                segment.rule = json.loads(json.dumps(segment.rule).replace(str(self.public_id), str(other.public_id)))
+                segment.save(update_fields=["rule", "updated_at"])
+            self.delete()
+
+    def remove(self) -> None:
+        """Take it off everybody, and away. Raises TagInUse: without it a segment's rule would mean other people."""
+        with transaction.atomic():
+            Line.objects.stamp(self.creator_id)
+            if used_in := self._used_in():
+                names = ", ".join(segment.name for segment in used_in)
+                raise TagInUse(
+                    _("Segments choose by this tag: %(names)s. Merge it, or change them.") % {"names": names}
+                )
+            self.delete()
+
+    def _used_in(self) -> "list[Segment]":
+        return [segment for segment in self.creator.segments.all() if str(self.public_id) in json.dumps(segment.rule)]
+
+    def _tell(self, fans: "list[Fan]", seq: int) -> None:
+        for fan in fans:
+            fan.tell(seq)
 
 
 class FanTag(models.Model):

@@ -362,6 +362,8 @@ class SubscriptionEvent(models.Model):
 
     class Meta:
         indexes = [
+            # The list, newest first.
+            models.Index(fields=["creator", "-occurred_at", "-id"], name="subscription_event_latest"),
             # Who came and who left, by day?
             models.Index(fields=["creator", "kind", "occurred_at"], name="subscription_event_list"),
             models.Index(fields=["fan", "-occurred_at"], name="subscription_event_of_fan"),

@@ -9,7 +9,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypedDict
 from urllib.parse import urlencode
 from uuid import UUID
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from django.core.exceptions import PermissionDenied
 from django.db.models import Exists, OuterRef, Q, Subquery
@@ -247,11 +247,8 @@ def _stamps(chosen: Conversation, dispatch: Dispatch) -> tuple[str, str]:
 
 
 def _zone(creator: Creator | None) -> ZoneInfo:
-    """Times on a page are the creator's; a name nobody knows reads as UTC rather than breaking the inbox."""
-    try:
-        return ZoneInfo(creator.timezone if creator else "UTC")
-    except (ZoneInfoNotFoundError, ValueError):
-        return ZoneInfo("UTC")
+    """Times on a page are the creator's."""
+    return creator.zone if creator else ZoneInfo("UTC")
 
 
 def _address(request: SignedInRequest, chosen: Conversation) -> str:

@@ -6,22 +6,13 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from crm.clock import database_now
-from crm.models import Conversation, Creator, Membership, Message, User
-from crm.tests.factories import make_conversation, make_creator, make_message, make_user
+from crm.models import Conversation, Creator, Fan, Membership, Message, Tag, User
+from crm.models.messages import Status
+from crm.tests.factories import make_conversation, make_creator, make_fan, make_membership, make_message, make_user
 
 pytestmark = pytest.mark.django_db
 
 LIST = "/api/crm/conversations"
-
-
-@pytest.fixture
-def user() -> User:
-    return make_user()
-
-
-@pytest.fixture
-def creator(user: User) -> Creator:
-    return make_creator(user)
 
 
 @pytest.fixture
@@ -75,18 +66,85 @@ class TestList:
 
         assert [row["id"] for row in rows] == [str(unread.public_id)]
 
+    @pytest.mark.parametrize(
+        ("query", "expected"),
+        [
+            ("unread=true", "ann"),
+            ("unread=false", "bob"),
+            ("unanswered=true", "ann"),
+            ("unanswered=false", "bob"),
+            ("assigned=me", "ann"),
+            ("assigned=none", "bob"),
+            ("tag=vip", "ann"),
+            ("priority=true", "ann"),
+            ("search=lefevre", "ann"),
+            ("failed=true", "ann"),
+            ("failed=false", "bob"),
+        ],
+    )
+    def test_filters_find_what_they_are_about(
+        self, api: Client, creator: Creator, user: User, query: str, expected: str
+    ) -> None:
+        ann = make_fan(creator, handle="ann", name="Ann Lefèvre", is_priority=True)
+        Tag.objects.add(creator, name="VIP").put_on([ann])
+        talk = make_conversation(fan=ann, unread_count=2, last_direction="in", assigned_to=user)
+        make_message(talk, status=Status.NEEDS_PERSON)
+        make_conversation(fan=make_fan(creator, handle="bob"), last_direction="out")
+
+        rows = api.get(f"{LIST}?{query}").json()["results"]
+
+        assert [row["fan"]["handle"] for row in rows] == [expected]
+
     def test_refuses_a_filter_it_cannot_read(self, api: Client) -> None:
         assert api.get(f"{LIST}?creatorId=nonsense").status_code == 400
+        assert api.get(f"{LIST}?valueMin=5").status_code == 400
 
-    @pytest.mark.parametrize("rows", [2, 40])
-    def test_asks_the_database_the_same_number_of_times(
-        self, rows: int, api: Client, creator: Creator, django_assert_max_num_queries: DjangoAssertNumQueries
+    def test_asks_the_database_as_often_for_two_as_for_two_hundred(
+        self, api: Client, creator: Creator, django_assert_num_queries: DjangoAssertNumQueries
     ) -> None:
-        for _ in range(rows):
-            make_conversation(creator)
+        def add(how_many: int) -> None:
+            fans = [Fan(creator=creator, handle=f"fan{n}of{how_many}") for n in range(how_many)]
+            Conversation.objects.bulk_create(
+                Conversation(creator=creator, fan=fan, last_message_at=database_now())
+                for fan in Fan.objects.bulk_create(fans)
+            )
 
-        with django_assert_max_num_queries(5):
-            api.get(LIST)
+        for how_many, all_of_them in ((2, 2), (198, 200)):
+            add(how_many)
+            with django_assert_num_queries(4):  # session, user, creators, conversations with all that is shown
+                assert len(api.get(f"{LIST}?limit=200").json()["results"]) == all_of_them
+
+
+class TestAssignment:
+    def test_somebody_of_the_team_has_it_until_nobody_has(
+        self, api: Client, conversation: Conversation, user: User
+    ) -> None:
+        address = f"{LIST}/{conversation.public_id}/assignment"
+
+        reply = api.put(address, {"userId": "me"}, content_type="application/json")
+        assert reply.json()["assignedTo"] == {"id": str(user.public_id), "name": user.username}
+        seq = Conversation.objects.get().seq
+        assert api.delete(address).status_code == 204
+
+        conversation.refresh_from_db()
+        assert conversation.assigned_to is None
+        assert conversation.seq > seq > 0
+
+    @pytest.mark.parametrize("role", [None, Membership.Role.VIEWER])
+    def test_nobody_who_may_not_write_gets_it(
+        self, api: Client, conversation: Conversation, role: Membership.Role | None
+    ) -> None:
+        somebody = make_user()
+        if role:
+            make_membership(somebody, conversation.creator, role=role)
+
+        for user_id in (str(somebody.public_id), "nonsense", None):
+            reply = api.put(
+                f"{LIST}/{conversation.public_id}/assignment", {"userId": user_id}, content_type="application/json"
+            )
+            assert reply.status_code == 400
+            assert [error["field"] for error in reply.json()["errors"]] == ["userId"]
+        assert Conversation.objects.get().assigned_to is None
 
 
 class TestMessages:
@@ -99,6 +157,44 @@ class TestMessages:
 
         assert [row["text"] for row in rows] == ["new", "old"]
         assert rows[0]["waiting"]["code"] == "dispatch_silent"
+
+    def test_is_paged_both_ways(self, api: Client, conversation: Conversation) -> None:
+        now = database_now()
+        for number in range(5):
+            make_message(conversation, status=Status.SENT, text=str(number), send_at=now + timedelta(minutes=number))
+
+        newest = api.get(f"{messages_of(conversation)}?limit=2").json()
+        older = api.get(newest["next"]).json()
+        newer = api.get(older["previous"]).json()
+        oldest = api.get(f"{messages_of(conversation)}?limit=2&sort=sendAt").json()
+
+        assert [row["text"] for row in older["results"]] == ["2", "1"]
+        assert newer["results"] == newest["results"]
+        assert [row["text"] for row in oldest["results"]] == ["0", "1"]
+
+    @pytest.mark.parametrize("how_many", [2, 200])
+    def test_asks_the_database_as_often_for_two_as_for_two_hundred(
+        self,
+        how_many: int,
+        api: Client,
+        conversation: Conversation,
+        django_assert_num_queries: DjangoAssertNumQueries,
+    ) -> None:
+        for number in range(how_many):
+            message = Message(
+                creator=conversation.creator,
+                conversation=conversation,
+                direction="in",
+                status="received",
+                text="x",
+                platform_id=str(number),
+                send_at=database_now(),
+                due_at=database_now(),
+            )
+            message.save()
+
+        with django_assert_num_queries(5):  # session, user, conversation, messages, attachments
+            assert len(api.get(f"{messages_of(conversation)}?limit=200").json()["results"]) == how_many
 
     def test_writes_into_the_thread(self, api: Client, conversation: Conversation, user: User) -> None:
         reply = api.post(messages_of(conversation), {"text": "Hello!"}, content_type="application/json")

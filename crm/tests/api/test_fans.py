@@ -17,16 +17,6 @@ FANS = "/api/crm/fans"
 
 
 @pytest.fixture
-def user() -> User:
-    return make_user()
-
-
-@pytest.fixture
-def creator(user: User) -> Creator:
-    return make_creator(user)
-
-
-@pytest.fixture
 def api(client: Client, user: User) -> Client:
     client.force_login(user)
     return client

@@ -1,0 +1,197 @@
+"""The figures of ``crm/analytics.py``, each with the address of the rows that it was counted from."""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from crm import analytics
+from crm.analytics import ACTIVE_DAYS, TOP_FANS, Money, Period, ReplyTime, Unit
+from crm.api.access import one_creator
+from crm.api.fans import shown, with_what_is_shown
+from crm.api.paging import Query
+from crm.api.shapes import iso
+from crm.models import Creator, SubscriptionEvent, Transaction
+
+DAYS_DEFAULT, DAYS_MAX, BUCKETS_MAX = 30, 3660, 400
+
+
+class PeriodQuery(Query):
+    creatorId = serializers.UUIDField(required=False)
+    to = serializers.DateField(required=False, help_text="The last day; today by the creator's clock.")
+
+    def get_fields(self) -> dict[str, Any]:
+        # "from" is a word of Python's.
+        first = serializers.DateField(source="first", required=False, help_text="The first day; 30 days in all.")
+        return super().get_fields() | {"from": first}
+
+    def period(self, creator: Creator) -> Period:
+        last: date = self.get("to") or timezone.now().astimezone(creator.zone).date()
+        first: date = self.get("first") or last - timedelta(days=DAYS_DEFAULT - 1)
+        if not date(1970, 1, 1) < first <= last < date(9000, 1, 1) or (last - first).days >= DAYS_MAX:
+            words = _("From 1 to %(max)d days, the first before the last.") % {"max": DAYS_MAX}
+            raise serializers.ValidationError({"from": words})
+        return Period(creator.zone, first, last)
+
+
+class RevenueQuery(PeriodQuery):
+    unit = serializers.ChoiceField(choices=[unit.value for unit in Unit], default=Unit.DAY.value)
+    kind = serializers.MultipleChoiceField(choices=Transaction.Kind.choices, required=False)
+
+
+class CreatorQuery(Query):
+    creatorId = serializers.UUIDField(required=False)
+
+
+class Overview(APIView):
+    """GET: the figures of a period beside those of the one before it."""
+
+    def get(self, request: Request) -> Response:
+        query = PeriodQuery.of(request)
+        creator = one_creator(request, query.get("creatorId"))
+        period, now = query.period(creator), timezone.now()
+        active_since = now - timedelta(days=ACTIVE_DAYS)
+        started, expired = SubscriptionEvent.Kind.STARTED, SubscriptionEvent.Kind.EXPIRED
+        value = [{"currency": creator.currency, "amountCents": analytics.lifetime_value(creator)}]
+        return Response(
+            {
+                **_heading(creator, period),
+                "totalFans": _figure(analytics.total_fans(creator), None, _rows("api-fans", creator)),
+                "activeFans": _figure(
+                    analytics.active_fans(creator, now),
+                    None,
+                    _rows("api-fans", creator, lastSeenAfter=iso(active_since)),
+                ),
+                "lifetimeValue": _figure(value, None, _rows("api-fans", creator, sort="-valueCents")),
+                "revenue": _figure(
+                    _money(analytics.revenue(creator, period)),
+                    _money(analytics.revenue(creator, period.previous)),
+                    _rows("api-transactions", creator, period),
+                ),
+                "newSubscribers": _subscribers(creator, period, started),
+                "lostSubscribers": _subscribers(creator, period, expired),
+                "replyTime": _figure(
+                    _reply_time(analytics.reply_time(creator, period)),
+                    _reply_time(analytics.reply_time(creator, period.previous)),
+                    _rows("api-conversations", creator, unanswered="true"),
+                ),
+            }
+        )
+
+
+class Revenue(APIView):
+    """GET: revenue by day, week or month."""
+
+    def get(self, request: Request) -> Response:
+        query = RevenueQuery.of(request)
+        creator = one_creator(request, query.get("creatorId"))
+        period, unit, kinds = query.period(creator), Unit(query.get("unit")), sorted(query.get("kind") or ())
+        if len(period.buckets(unit)) > BUCKETS_MAX:
+            words = _("At most %(max)d at once: choose fewer days, or weeks or months.") % {"max": BUCKETS_MAX}
+            raise serializers.ValidationError({"unit": words})
+        return Response(
+            {
+                **_heading(creator, period),
+                "unit": unit.value,
+                "total": _figure(
+                    _money(analytics.revenue(creator, period, kinds)),
+                    _money(analytics.revenue(creator, period.previous, kinds)),
+                    _rows("api-transactions", creator, period, kind=kinds),
+                ),
+                "results": [
+                    {"from": bucket.first.isoformat(), "money": _money(bucket.money)}
+                    for bucket in analytics.revenue_by(creator, period, unit, kinds)
+                ],
+            }
+        )
+
+
+class TopFans(APIView):
+    """GET: the ten fans who spent most."""
+
+    def get(self, request: Request) -> Response:
+        creator = one_creator(request, CreatorQuery.of(request).get("creatorId"))
+        fans = list(with_what_is_shown(analytics.top_fans(creator)))
+        rows = _rows("api-fans", creator, sort="-valueCents", valueMin=1, limit=TOP_FANS)
+        return Response({"creatorId": creator.public_id, "results": shown(fans, {creator.pk: creator}), "rows": rows})
+
+
+class CampaignEarnings(APIView):
+    """GET: what fans paid in the period because of each campaign, by currency."""
+
+    def get(self, request: Request) -> Response:
+        query = PeriodQuery.of(request)
+        creator = one_creator(request, query.get("creatorId"))
+        period = query.period(creator)
+        results = [
+            {
+                "campaignId": earnings.campaign.public_id,
+                "name": earnings.campaign.name,
+                "money": _money(earnings.money),
+                "rows": _rows("api-transactions", creator, period, campaignId=earnings.campaign.public_id),
+            }
+            for earnings in analytics.campaign_earnings(creator, period)
+        ]
+        return Response({**_heading(creator, period), "results": results})
+
+
+def _heading(creator: Creator, period: Period) -> dict[str, Any]:
+    return {
+        "creatorId": creator.public_id,
+        "timezone": period.zone.key,
+        "currency": creator.currency,
+        "from": period.first.isoformat(),
+        "to": period.last.isoformat(),
+        "previousFrom": period.previous.first.isoformat(),
+        "previousTo": period.previous.last.isoformat(),
+    }
+
+
+def _figure(value: object, previous: object, rows: str) -> dict[str, object]:
+    """``value`` and ``previous`` are null where no row can tell."""
+    return {"value": value, "previous": previous, "rows": rows}
+
+
+def _subscribers(creator: Creator, period: Period, kind: SubscriptionEvent.Kind) -> dict[str, object]:
+    return _figure(
+        analytics.subscribers(creator, period, kind),
+        analytics.subscribers(creator, period.previous, kind),
+        _rows("api-subscription-events", creator, period, kind=kind.value),
+    )
+
+
+def _money(money: Sequence[Money] | None) -> list[dict[str, Any]] | None:
+    if money is None:
+        return None
+    return [
+        {
+            "currency": each.currency,
+            "amountCents": each.amount_cents,
+            "netCents": each.net_cents,
+            "payments": each.payments,
+        }
+        for each in money
+    ]
+
+
+def _reply_time(figure: ReplyTime | None) -> dict[str, Any] | None:
+    if figure is None:
+        return None
+    median = None if figure.median is None else round(figure.median.total_seconds())
+    return {"medianSeconds": median, "answered": figure.answered, "unanswered": figure.unanswered}
+
+
+def _rows(name: str, creator: Creator, period: Period | None = None, **parameters: object) -> str:
+    """The address that lists what was counted."""
+    query: dict[str, object] = {"creatorId": creator.public_id}
+    if period:
+        query |= {"occurredFrom": iso(period.begins), "occurredBefore": iso(period.ends)}
+    return f"{reverse(name)}?{urlencode(query | parameters, doseq=True)}"

@@ -1,0 +1,149 @@
+"""Segments: saved rules, whom they choose, and the ready-made ones."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from rest_framework import serializers, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from crm import segments
+from crm.api.access import creators_of, found, one_creator, require_manager
+from crm.api.fans import shown, with_what_is_shown
+from crm.api.idempotency import idempotent
+from crm.api.paging import ListQuery
+from crm.models import Creator, Fan, Segment
+from crm.paging import sortings
+
+
+class SegmentShape(serializers.Serializer[Any]):
+    id = serializers.UUIDField(source="public_id")
+    creatorId = serializers.UUIDField(source="creator.public_id")
+    name = serializers.CharField()
+    rule = serializers.JSONField()
+    createdAt = serializers.DateTimeField(source="created_at")
+    updatedAt = serializers.DateTimeField(source="updated_at")
+
+
+class SegmentValues(serializers.Serializer[Any]):
+    """The ledger reads the rule; what is wrong in it is named by its path."""
+
+    name = serializers.CharField(max_length=Segment.NAME_MAX)
+    rule = serializers.JSONField()
+
+
+class NewSegment(SegmentValues):
+    creatorId = serializers.UUIDField(source="creator", required=False, default=None)
+
+
+class Preview(serializers.Serializer[Any]):
+    creatorId = serializers.UUIDField(source="creator", required=False, default=None)
+    rule = serializers.JSONField()
+
+
+class SegmentQuery(ListQuery):
+    sortings = sortings(name="name", createdAt="created_at")
+    default_sort = "name"
+
+    creatorId = serializers.UUIDField(required=False)
+
+
+class SegmentList(APIView):
+    """GET: the segments of the user's creators. POST: add one."""
+
+    input_shape = NewSegment
+
+    def get(self, request: Request) -> Response:
+        query = SegmentQuery.of(request)
+        creators = creators_of(request, query.get("creatorId"))
+        mine = Segment.objects.filter(creator__in=list(creators)).select_related("creator")
+        return query.reply(request, mine, lambda rows: list(SegmentShape(rows, many=True).data))
+
+    @idempotent
+    def post(self, request: Request) -> Response:
+        shape = NewSegment(data=request.data)
+        shape.is_valid(raise_exception=True)
+        values = shape.validated_data
+        segment = Segment(creator=one_creator(request, values.pop("creator")))
+        require_manager(request, segment.creator_id)
+        segments.write(segment, **values)
+        return Response(SegmentShape(segment).data, status=status.HTTP_201_CREATED)
+
+
+class SegmentDetail(APIView):
+    """GET: one segment. PUT: all of it. PATCH: what is named. DELETE: take it away."""
+
+    input_shape = SegmentValues
+
+    def get(self, request: Request, segment_id: str) -> Response:
+        return Response(SegmentShape(_find(request, segment_id)).data)
+
+    def put(self, request: Request, segment_id: str) -> Response:
+        return self._change(request, segment_id, partial=False)
+
+    def patch(self, request: Request, segment_id: str) -> Response:
+        return self._change(request, segment_id, partial=True)
+
+    def delete(self, request: Request, segment_id: str) -> Response:
+        segment = _find(request, segment_id)
+        require_manager(request, segment.creator_id)
+        segment.delete()
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    def _change(self, request: Request, segment_id: str, *, partial: bool) -> Response:
+        segment = _find(request, segment_id)
+        require_manager(request, segment.creator_id)
+        shape = SegmentValues(data=request.data, partial=partial)
+        shape.is_valid(raise_exception=True)
+        segments.write(segment, **shape.validated_data)
+        return Response(SegmentShape(segment).data)
+
+
+class SegmentCount(APIView):
+    """GET: how many fans it chooses now."""
+
+    def get(self, request: Request, segment_id: str) -> Response:
+        segment = _find(request, segment_id)
+        return Response({"count": segments.select(Fan.objects.all(), segment.rule, creator=segment.creator).count()})
+
+
+class SegmentSample(APIView):
+    """GET: those of its fans who spent most. All of them are in the list of fans, by ``segment``."""
+
+    def get(self, request: Request, segment_id: str) -> Response:
+        segment = _find(request, segment_id)
+        chosen = segments.select(Fan.objects.all(), segment.rule, creator=segment.creator)
+        return Response({"results": _sample(chosen, segment.creator)})
+
+
+class SegmentPreview(APIView):
+    """POST: whom a rule would choose, before it is saved."""
+
+    input_shape = Preview
+
+    def post(self, request: Request) -> Response:
+        shape = Preview(data=request.data)
+        shape.is_valid(raise_exception=True)
+        creator = one_creator(request, shape.validated_data["creator"])
+        rule = segments.check(shape.validated_data["rule"], creator=creator)
+        chosen = segments.select(Fan.objects.all(), rule, creator=creator)
+        return Response({"rule": rule, "count": chosen.count(), "results": _sample(chosen, creator)})
+
+
+class ReadyMadeSegments(APIView):
+    """GET: the rules that everybody has, to be used as they are or saved as a segment."""
+
+    def get(self, request: Request) -> Response:
+        return Response(
+            {"results": [{"key": each.key, "name": each.name, "rule": each.rule} for each in segments.READY_MADE]}
+        )
+
+
+def _find(request: Request, segment_id: str) -> Segment:
+    return found(Segment.objects.for_user(request.user).select_related("creator"), segment_id)
+
+
+def _sample(chosen: QuerySet[Fan], creator: Creator) -> list[dict[str, Any]]:
+    best = with_what_is_shown(chosen.order_by("-value_cents", "-pk"))[: segments.SAMPLE]
+    return shown(list(best), {creator.pk: creator})
