@@ -151,6 +151,8 @@ def _something_is_wrong(line: Line, now: datetime) -> Forecast | None:
         return Forecast(None, "broken", _("Something is wrong with this account's settings. An operator must look."))
     if cause == HoldCause.NOT_CONNECTED:
         return Forecast(None, "not_connected", _("The account is not connected."))
+    if cause == HoldCause.BY_HAND:
+        return Forecast(None, "by_hand", _("It is in the list of what is sent by hand."))
     return None
 
 

@@ -15,6 +15,7 @@ urlpatterns = [
     path("", RedirectView.as_view(pattern_name="inbox"), name="home"),
     path("admin/", admin.site.urls),
     path("", include("crm.urls")),
+    path("", include("onlyfans.urls")),
     path("api/", include("crm.api.urls")),
     path("api/", include("onlyfans.api.urls")),
     # In DEBUG too a program gets a problem document, not Django's page for developers.

@@ -48,7 +48,7 @@ from onlyfans.gateway import (
     Unreachable,
     gateway_for,
 )
-from onlyfans.models import Connection
+from onlyfans.models import Connection, Provider
 from onlyfans.queue import Carrier, QueueUnavailable
 from ratelimit.bucket import Denied, GateUnavailable, Lost, State, Taken
 
@@ -63,6 +63,8 @@ PROBE_LATER = timedelta(seconds=5)
 GATE_DOWN_HOLD = timedelta(seconds=1)
 LOOK_AGAIN = timedelta(seconds=1)
 NOT_CONNECTED_HOLD = timedelta(seconds=5)
+#: How often dispatch looks whether an account whose messages go by hand is connected otherwise now.
+BY_HAND_HOLD = timedelta(seconds=5)
 BROKEN_HOLD = timedelta(seconds=30)
 #: A call that is out for longer is a platform that hangs: no other of its line begins until it is back.
 SLOW_CALL = timedelta(seconds=2)
@@ -116,6 +118,9 @@ def _serve(line: Line, may_go: State | None, carry: Carrier) -> int:
     """Hand over as many of the line's front messages as may go now."""
     if not _is_connected(line.creator):
         Line.objects.hold(line.creator_id, until=database_now() + NOT_CONNECTED_HOLD, cause=HoldCause.NOT_CONNECTED)
+        return 0
+    if is_by_hand(line.creator):
+        Line.objects.hold(line.creator_id, until=database_now() + BY_HAND_HOLD, cause=HoldCause.BY_HAND)
         return 0
     if breaker.is_open(connection_of(line.creator)) and _enough_are_probed(line):
         Line.objects.hold(line.creator_id, until=database_now() + PROBE_LATER, cause=HoldCause.UNREACHABLE)
@@ -254,6 +259,10 @@ def deliver(public_id: UUID) -> None:
         return
     reached("leased")
     connection = connection_of(message.creator)
+    if is_by_hand(message.creator):
+        # Since it was handed over the account has come into a person's hands.
+        message.back_to_queue()
+        return
     try:
         gateway = gateway_for(connection)
     except NoGateway as error:
@@ -262,9 +271,9 @@ def deliver(public_id: UUID) -> None:
     if breaker.is_open(connection) and not _is_answered(message, connection, gateway):
         return
     parcel = _parcel(message)
-    token = _take_token(message)
-    taken = monotonic()
-    if token is None or not _begin(message, token, taken=taken):
+    deadline = timedelta(seconds=settings.GATEWAY_DEADLINE_SECONDS)
+    token = begin(message, lasts=deadline + SENDING_SLACK)
+    if token is None:
         return
     reached("sending")
     outcome = gateway.send(parcel)
@@ -307,6 +316,12 @@ def connection_of(creator: Creator) -> Connection | None:
     return getattr(creator, "connection", None)
 
 
+def is_by_hand(creator: Creator) -> bool:
+    """A person sends this creator's messages, see onlyfans/assisting.py."""
+    connection = connection_of(creator)
+    return settings.RATE_LIMITER_ENABLED and connection is not None and connection.provider == Provider.ASSISTED
+
+
 def _is_connected(creator: Creator) -> bool:
     """Without the rate limiter everything goes to the log, which needs no connection."""
     connection = connection_of(creator)
@@ -332,7 +347,17 @@ def _take_token(message: Message) -> Taken | None:
     return answer
 
 
-def _begin(message: Message, token: Taken, *, taken: float) -> bool:
+def begin(message: Message, *, lasts: timedelta) -> Taken | None:
+    """Take a token and write ``sending``, if both may be now; else the message, whose lease is ours, waits again.
+
+    Whoever sends it has ``lasts`` to say what became of it.
+    """
+    token = _take_token(message)
+    taken = monotonic()
+    return token if token and _begin(message, token, taken=taken, lasts=lasts) else None
+
+
+def _begin(message: Message, token: Taken, *, taken: float, lasts: timedelta) -> bool:
     """Write the token's time and ``sending`` in one commit, if nothing forbids it at this moment.
 
     ``taken`` is when the token was, by this process's own clock. A commit that had to wait for a lock must not send
@@ -345,11 +370,8 @@ def _begin(message: Message, token: Taken, *, taken: float) -> bool:
         & ~Q(Exists(Dispatch.objects.filter(stopped_at__isnull=False)))
         & ~Q(Exists(Campaign.objects.held(now).filter(pk=OuterRef("campaign_id"))))
     )
-    deadline = timedelta(seconds=settings.GATEWAY_DEADLINE_SECONDS)
     with transaction.atomic():
-        begun = message.move(
-            Status.SENDING, provided=allowed, sending_at=now, lease_until=now + deadline + SENDING_SLACK
-        )
+        begun = message.move(Status.SENDING, provided=allowed, sending_at=now, lease_until=now + lasts)
         Line.objects.filter(creator_id=message.creator_id).update(
             hold_until=now + timedelta(seconds=token.state.next_in),
             hold_cause=HoldCause.PACE,
@@ -499,6 +521,8 @@ def _recall(message: Message) -> bool:
     given_up = {"provided": ran_out, "lease": None, "lease_until": None}
     if message.status == Status.SENDING:
         words = "The worker stopped while the message was being sent."
+        if is_by_hand(message.creator):
+            words = "Whoever took it to send it by hand did not say whether they did."
         moved = message.move(
             Status.UNKNOWN,
             **given_up,

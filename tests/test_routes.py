@@ -30,7 +30,7 @@ from crm import campaigning
 from crm.models import ApiKey, Creator, Membership, Note, Segment, Tag, User
 from crm.models.messages import Status
 from crm.tests.factories import PASSWORD, make_conversation, make_creator, make_fan, make_message, make_user
-from onlyfans.models import Connection
+from onlyfans.models import Connection, Provider
 
 TABLE = """
                                                              anonymous other viewer chatter manager owner staff key
@@ -49,6 +49,9 @@ POST   /messages/onlyfans/<conversation>/read                302       404   403
 POST   /messages/onlyfans/<conversation>/messages/<failed>   302       404   403    303     303     303   404   -
        {"act": "retry"}
 POST   /messages/onlyfans/<conversation>/messages/<unknown>  302       404   403    403     303     303   404   -
+       {"act": "sent"}
+GET    /messages/assisted                                    302       200   200    200     200     200   200   -
+POST   /messages/assisted/<by_hand>                          302       404   403    409     409     409   404   -
        {"act": "sent"}
 
 POST   /api/auth/token                                       200       200   200    200     200     200   200   -
@@ -313,6 +316,12 @@ def make_world() -> dict[str, object]:
     make_user("staff", is_staff=True).user_permissions.set(Permission.objects.all())
     fan = make_fan(creator)
     conversation = make_conversation(fan=fan)
+    # The same people work for an account whose messages go by hand.
+    elsewhere = make_creator()
+    for role in Membership.Role.values:
+        Membership.objects.create(user=User.objects.get(username=role), creator=elsewhere, role=role)
+    Connection.objects.create(creator=elsewhere, provider=Provider.ASSISTED)
+    by_hand = make_message(make_conversation(elsewhere))
     return {
         "password": PASSWORD,
         "creator": creator.public_id,
@@ -325,6 +334,7 @@ def make_world() -> dict[str, object]:
         "queued": make_message(conversation).public_id,
         "failed": make_message(conversation, status=Status.FAILED).public_id,
         "unknown": make_message(conversation, status=Status.UNKNOWN).public_id,
+        "by_hand": by_hand.public_id,
         "key": ApiKey.issue(User.objects.get(username="owner"), name="Old", scopes=["read"])[0].public_id,
         "draft": campaigning.draft(
             creator, author=None, name="News", text="Hello!", audience={"fans": [str(fan.public_id)]}

@@ -26,6 +26,7 @@ class HoldCause(models.TextChoices):
     UNREACHABLE = "unreachable", _("The platform cannot be reached")
     GATE_DOWN = "gate_down", _("The rate limiter cannot be reached")
     NOT_CONNECTED = "not_connected", _("The creator has no working connection")
+    BY_HAND = "by_hand", _("A person sends this creator's messages by hand")
     BROKEN = "broken", _("Something is wrong with this creator's settings; the log of dispatch says what")
 
 

@@ -355,9 +355,12 @@ class Message(models.Model):
         """Give it to the queue; whoever finds it there may lease it before ``until``."""
         return self.move(Status.HANDED_OVER, lease=None, lease_until=until, hand_overs=self.hand_overs + 1)
 
-    def take_lease(self, *, until: datetime) -> bool:
-        """Become the one worker that has it; False for the second copy that the queue delivered."""
-        lease = uuid.uuid4()
+    def take_lease(self, *, until: datetime, lease: uuid.UUID | None = None) -> bool:
+        """Become the one worker, or person, that has it; False for the second copy that the queue delivered.
+
+        ``lease`` names a person who has it, over several requests; a worker's is made up.
+        """
+        lease = lease or uuid.uuid4()
         taken = Message.objects.filter(pk=self.pk, status=Status.HANDED_OVER, lease__isnull=True).update(
             lease=lease, lease_until=until
         )
