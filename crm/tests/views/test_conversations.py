@@ -640,3 +640,15 @@ def live_address(page: Any, part: str) -> str:
 
 def shown(page: str) -> list[int]:
     return [int(number) for number in re.findall(r"number-(\d+)\.", page)]
+
+
+def test_what_was_bought_or_deleted_on_the_platform_says_so(signed_in: Client, conversation: Conversation) -> None:
+    now = database_now()
+    make_message(conversation, status=Status.SENT, purchased_at=now)
+    make_message(conversation, status=Status.RECEIVED, deleted_at=now, text="taken back")
+
+    page = text(signed_in.get(address(conversation)))
+
+    assert "Bought" in page
+    assert "Deleted on the platform" in page
+    assert "taken back" in page
