@@ -201,7 +201,7 @@ class _Client:
     def run(self, key: str, argument: bytes) -> Reply:
         try:
             try:
-                reply = self._client.evalsha(self._sha, 1, key, argument)
+                reply = self._client.execute_command("EVALSHA", self._sha, 1, key, argument)
             except NoScriptError:
                 reply = self._client.eval(self._script, 1, key, argument)
         except (RedisError, RedisClusterException) as error:

@@ -237,24 +237,41 @@ class TestClock:
 
 class TestRefund:
     @look
-    @given(law=laws, steps=st.lists(st.tuples(waits, costs, st.integers(0, 3)), min_size=1, max_size=20))
+    @given(
+        law=st.lists(
+            st.builds(Limit, st.just(10), st.sampled_from([1.0, 60.0]), st.integers(1, 3)), min_size=1, max_size=2
+        ),
+        steps=st.lists(st.tuples(st.sampled_from([0, 0, 0.5, 1, 1.5]), st.booleans()), min_size=1, max_size=20),
+    )
     def test_never_gives_more_than_the_law(self, make_world: Callable[[], World], law: list[Limit], steps: Any) -> None:
-        """``steps``: wait, take, and give back one of the latest grants (or none)."""
+        """``steps``: wait, take, and now and then give the oldest grant back that nobody has given back yet."""
         world = make_world()
-        open_receipts: list[tuple[Taken, tuple[int, int]]] = []
+        receipts: list[tuple[Taken, tuple[int, int]]] = []
 
-        for wait, cost, which in steps:
-            world.wait(microseconds(wait, law))
-            answer = world.take(law, cost)
+        for intervals, gives_back in steps:
+            world.wait(int(intervals * law[0].interval_us))
+            answer = world.take(law)
             if isinstance(answer, Taken):
-                open_receipts.append((answer, world.grants[-1]))
-            elif 0 < which <= len(open_receipts):
-                receipt, grant = open_receipts.pop(-which)
+                receipts.append((answer, world.grants[-1]))
+            if gives_back and receipts:
+                receipt, grant = receipts.pop(0)
                 world.bucket.refund(world.key, law, receipt)
                 world.grants.remove(grant)
                 assert world.free(law) <= min(limit.burst for limit in law)
 
         world.assert_lawful(law)
+
+    def test_gives_nothing_that_others_have_used_since(self, make_world: Callable[[], World]) -> None:
+        world, law = make_world(), [Limit(10, 60, 2)]
+        first = world.take(law)
+        assert isinstance(first, Taken)
+        world.wait(4 * SECOND)
+        world.take(law)
+
+        world.bucket.refund(world.key, law, first)
+
+        # 4 s of its 6 have flowed back by themselves and are used: only the other 2 s are given.
+        assert world.bucket.peek(world.key, law) == State(1, 0.0, 6.0)
 
     @look
     @given(law=laws, cost=costs)
