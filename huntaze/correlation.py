@@ -5,7 +5,8 @@ import uuid
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
-from structlog.contextvars import bound_contextvars
+
+from crm.correlation import correlated
 
 HEADER = "X-Request-ID"
 WELL_FORMED = re.compile(r"[0-9A-Za-z-]{8,64}")
@@ -20,7 +21,7 @@ class CorrelationMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         correlation_id = _well_formed(request.headers.get(HEADER, "")) or uuid.uuid4().hex
         request.correlation_id = correlation_id  # type: ignore[attr-defined]
-        with bound_contextvars(correlation_id=correlation_id):
+        with correlated(correlation_id):
             response = self.get_response(request)
         response[HEADER] = correlation_id
         return response

@@ -1,4 +1,4 @@
-"""Settings, top to bottom: core, database, pages, API, gate, queue, courier, logging.
+"""Settings, top to bottom: core, database, pages, API, gate, queue, courier, watching.
 
 Every value comes from the environment or from a file ``.env`` beside manage.py; ``.env.example`` lists them all.
 """
@@ -224,6 +224,8 @@ AWS_REGION = env("AWS_REGION", default="")
 AWS_ENDPOINT_URL = env("AWS_ENDPOINT_URL", default="")
 SQS_RATE_LIMITER_QUEUE_URL = env("SQS_RATE_LIMITER_QUEUE_URL", default="")
 SQS_RATE_LIMITER_DLQ_URL = env("SQS_RATE_LIMITER_DLQ_URL", default="")
+#: Dispatch publishes five metrics a minute; Amazon bills them.
+CLOUDWATCH_ENABLED = env.bool("CLOUDWATCH_ENABLED", False)
 CLOUDWATCH_NAMESPACE = env("CLOUDWATCH_NAMESPACE", default="Huntaze/OnlyFans")
 
 CELERY_BROKER_URL = "sqs://"
@@ -280,8 +282,10 @@ SWEEP_SECONDS = env.float("SWEEP_SECONDS", 30.0)
 #: What keeps more of a fan than the ledger, and forgets it in the transaction that erases the fan.
 ALSO_FORGET = ["onlyfans.erasing.forget"]
 
-# --- Logging: one JSON object a line, or readable lines in DEBUG. Never a message text, never a secret.
+# --- Watching. Logs are one JSON object a line, or readable lines in DEBUG. Never a message text, never a secret.
 
+#: What a program shows to read /metrics and /api/monitoring/onlyfans; empty opens them to staff only.
+MONITORING_TOKEN = env("MONITORING_TOKEN", default="")
 LOG_LEVEL = env("LOG_LEVEL", default="INFO")
 _SHARED_PROCESSORS: list[structlog.typing.Processor] = [
     structlog.contextvars.merge_contextvars,

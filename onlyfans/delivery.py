@@ -31,6 +31,7 @@ from django.db import DatabaseError, IntegrityError, transaction
 from django.db.models import Count, Exists, Min, OuterRef, Q
 
 from crm.clock import database_now
+from crm.correlation import correlated
 from crm.models import Campaign, Creator, Dispatch, HoldCause, Line, Message, PauseCause
 from crm.models.messages import OUTCOME_OPEN, Status
 from onlyfans import breaker, gate
@@ -139,15 +140,22 @@ def _serve(line: Line, may_go: State | None, carry: Carrier) -> int:
     reached("claimed")
     for message in claimed:
         try:
-            carry(message.public_id)
+            _carry(message, carry)
             reached("published")
         except QueueUnavailable:
             for waiting in claimed[claimed.index(message) :]:
                 waiting.back_to_queue(hand_overs=waiting.hand_overs - 1)
             Line.objects.hold(line.creator_id, until=now, cause=HoldCause.NONE)
             raise
-        log.info("handed over", message=str(message.public_id), creator=line.creator_id, hand_over=message.hand_overs)
     return len(claimed)
+
+
+def _carry(message: Message, carry: Carrier) -> None:
+    with correlated(message.correlation_id):
+        carry(message.public_id)
+        log.info(
+            "handed over", message=str(message.public_id), creator=message.creator_id, hand_over=message.hand_overs
+        )
 
 
 def _room(line: Line, free: int, now: datetime) -> int:
@@ -540,7 +548,8 @@ def _recall(message: Message) -> bool:
     else:
         moved = message.move(Status.QUEUED, **given_up, attempts=message.attempts + 1, hand_overs=0)
     if moved:
-        log.warning("lease ran out", message=str(message.public_id), creator=message.creator_id, now=message.status)
+        with correlated(message.correlation_id):
+            log.warning("lease ran out", message=str(message.public_id), creator=message.creator_id, now=message.status)
     return moved
 
 

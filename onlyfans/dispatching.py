@@ -20,15 +20,17 @@ from crm import campaigning
 from crm.clock import database_now
 from crm.models import Dispatch, Line, Worker
 from crm.tidying import forget_expired
-from onlyfans import delivery, events, media, reconciling, sync, tasks, witness
+from onlyfans import delivery, events, media, metrics, reconciling, sync, tasks, thresholds, witness
+from onlyfans.cloudwatch import Publisher
 from onlyfans.gate import bucket
-from onlyfans.queue import Carrier, QueueUnavailable, figures, publish
+from onlyfans.queue import Carrier, QueueUnavailable, arguments, figures, publish
 from ratelimit.bucket import GateUnavailable
 
 if TYPE_CHECKING:
     from celery import Task
 
 log = structlog.get_logger(__name__)
+_publisher = Publisher()
 
 #: New work is noticed within this many seconds.
 LOOK_AGAIN_SECONDS = 0.25
@@ -37,6 +39,7 @@ HEARTBEAT_SECONDS = 2.0
 SAMPLE_SECONDS = 2.0
 #: Quiet hours begin, and the next rows of a campaign are there, within this.
 CAMPAIGNS_SECONDS = 1.0
+WATCH_SECONDS = 10.0
 QUEUE_BACKOFF_MAX_SECONDS = 5.0
 
 
@@ -108,24 +111,32 @@ class DispatchLoop:
         return pause
 
 
-class Sampler(threading.Thread):
-    """Looks at the queue and at the gate every few seconds, beside the loop: a slow broker must not slow sending."""
+class Beside(threading.Thread):
+    """Does one thing every few seconds, beside the loop: a slow broker, or much to count, must not slow sending."""
 
-    def __init__(self, stop: threading.Event) -> None:
-        super().__init__(name="sampler", daemon=True)
-        self._stop_event = stop
+    def __init__(self, act: Callable[[], None], *, every: float, stop: threading.Event) -> None:
+        super().__init__(name=act.__name__, daemon=True)
+        self._act, self._seconds, self._stop_event = act, every, stop
 
     def run(self) -> None:
         while not self._stop_event.is_set():
             try:
-                sample()
+                self._act()
             except DatabaseUnavailable as error:
-                log.error("the sample was not written", error=str(error))
+                log.error("nothing was written", of=self.name, error=str(error))
                 connection.close_if_unusable_or_obsolete()
             except Exception:
-                log.exception("no sample was taken")
-            self._stop_event.wait(SAMPLE_SECONDS)
+                log.exception("nothing came of it", of=self.name)
+            self._stop_event.wait(self._seconds)
         connection.close()
+
+
+def watch() -> None:
+    """Count what happened, see what is above its threshold, and publish whole minutes."""
+    now = database_now()
+    metrics.add_up(now)
+    thresholds.watch(now)
+    _publisher.publish(now)
 
 
 def sample() -> None:
@@ -178,7 +189,7 @@ def _carrier(task: "Task[..., Any]") -> Carrier:
     """Into SQS; without the rate limiter the task's body runs here and now."""
     if settings.RATE_LIMITER_ENABLED:
         return partial(publish, task)
-    return lambda public_id: task.run(public_id=str(public_id))
+    return lambda public_id: task.run(**arguments(public_id))
 
 
 def _seconds_to_next_line() -> float:

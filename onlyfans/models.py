@@ -9,6 +9,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from crm.clock import database_now
+from crm.correlation import CORRELATION_ID_MAX, current_correlation_id
 from crm.models import Creator, Line, PauseCause
 from onlyfans.keyring import open_sealed, seal
 
@@ -136,6 +137,13 @@ class WebhookEvent(models.Model):
     due_at = models.DateTimeField(help_text=_("Not read before; moved on while a worker has it."))
     attempts = models.PositiveSmallIntegerField(default=0)
     trouble = models.CharField(max_length=300, blank=True)
+    correlation_id = models.CharField(
+        max_length=CORRELATION_ID_MAX,
+        blank=True,
+        default=current_correlation_id,
+        editable=False,
+        help_text="Of the request that brought it.",
+    )
     received_at = models.DateTimeField(auto_now_add=True)
     read_at = models.DateTimeField(null=True, blank=True)
 
@@ -154,3 +162,32 @@ class WebhookEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} · {self.public_id}"
+
+
+class Tally(models.Model):
+    """One row: how many messages there were ever, and until when they are counted and published."""
+
+    counted_until = models.DateTimeField()
+    queued = models.PositiveBigIntegerField(default=0)
+    processed = models.PositiveBigIntegerField(default=0)
+    failed = models.PositiveBigIntegerField(default=0)
+    seconds = models.FloatField(default=0.0, help_text="Of all calls together.")
+    buckets = models.JSONField(default=dict, help_text="Calls by the upper bound of their seconds.")
+    published_until = models.DateTimeField(help_text="CloudWatch has the minutes before.")
+    publisher_until = models.DateTimeField(
+        null=True, blank=True, help_text="Until then one dispatcher publishes, and no other."
+    )
+
+    class Meta:
+        verbose_name_plural = "tally"
+        constraints = [models.CheckConstraint(condition=Q(pk=1), name="tally_is_one_row")]
+
+    def __str__(self) -> str:
+        return f"until {self.counted_until}"
+
+    @classmethod
+    def current(cls, *, begins: datetime) -> Self:
+        """The row; the first time, counting ``begins`` there."""
+        minute = begins.replace(second=0, microsecond=0)
+        row, _created = cls.objects.get_or_create(pk=1, defaults={"counted_until": begins, "published_until": minute})
+        return row

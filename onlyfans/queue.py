@@ -15,6 +15,8 @@ from django.conf import settings
 from django.db.models import Model
 from kombu.exceptions import KombuError, OperationalError
 
+from crm.correlation import correlated, current_correlation_id
+
 if TYPE_CHECKING:
     from celery import Task
     from mypy_boto3_sqs import SQSClient
@@ -46,10 +48,15 @@ def publish(task: "Task[..., Any]", public_id: UUID) -> None:
     """Put ``task`` for one row on the queue; takes a few seconds at most. Raises QueueUnavailable."""
     _must_be_configured("SQS_RATE_LIMITER_QUEUE_URL")
     try:
-        task.apply_async(kwargs={"public_id": str(public_id)}, retry=False)
+        task.apply_async(kwargs=arguments(public_id), retry=False)
     except (OperationalError, KombuError, BotoCoreError, ClientError, OSError, ValueError) as error:
         # ValueError is what boto3 says of an AWS_ENDPOINT_URL it cannot read.
         raise QueueUnavailable(_words(error)) from error
+
+
+def arguments(public_id: UUID) -> dict[str, str]:
+    """What a task is told: whose turn it is, and the request that caused it, for the log."""
+    return {"public_id": str(public_id), "correlation_id": current_correlation_id()}
 
 
 def carry_due(rows: Iterable[Model], *, due: str, until: Callable[[Any], datetime], carry: Carrier) -> int:
@@ -65,7 +72,8 @@ def carry_due(rows: Iterable[Model], *, due: str, until: Callable[[Any], datetim
         if not same_row.filter(**{due: was_due}).update(**{due: claim}):
             continue
         try:
-            carry(row.public_id)  # type: ignore[attr-defined]
+            with correlated(getattr(row, "correlation_id", "")):
+                carry(row.public_id)  # type: ignore[attr-defined]
         except QueueUnavailable:
             same_row.filter(**{due: claim}).update(**{due: was_due})
             raise

@@ -5,29 +5,35 @@ from uuid import UUID
 
 from celery import shared_task
 
+from crm.correlation import correlated
 from onlyfans import delivery, events, media, reconciling, sync
 
 
 @shared_task
-def deliver_message(*, public_id: str, **_newer: Any) -> None:
-    delivery.deliver(UUID(public_id))
+def deliver_message(*, public_id: str, correlation_id: str = "", **_newer: Any) -> None:
+    with correlated(correlation_id):
+        delivery.deliver(UUID(public_id))
 
 
 @shared_task
-def upload_media(*, public_id: str, **_newer: Any) -> None:
-    media.upload(UUID(public_id))
+def upload_media(*, public_id: str, correlation_id: str = "", **_newer: Any) -> None:
+    with correlated(correlation_id):
+        media.upload(UUID(public_id))
 
 
 @shared_task
-def reconcile_message(*, public_id: str, **_newer: Any) -> None:
-    reconciling.reconcile(UUID(public_id))
+def reconcile_message(*, public_id: str, correlation_id: str = "", **_newer: Any) -> None:
+    with correlated(correlation_id):
+        reconciling.reconcile(UUID(public_id))
 
 
 @shared_task
-def read_event(*, public_id: str, **_newer: Any) -> None:
-    events.read(UUID(public_id))
+def read_event(*, public_id: str, correlation_id: str = "", **_newer: Any) -> None:
+    with correlated(correlation_id):
+        events.read(UUID(public_id))
 
 
 @shared_task
-def sync_account(*, public_id: str, **_newer: Any) -> None:
-    sync.read_next(UUID(public_id))
+def sync_account(*, public_id: str, correlation_id: str = "", **_newer: Any) -> None:
+    with correlated(correlation_id):
+        sync.read_next(UUID(public_id))

@@ -1,11 +1,13 @@
-"""The courier's pages."""
+"""The courier's pages, and what Prometheus reads."""
 
-from django.urls import path
+from django.urls import path, re_path
 
 from onlyfans import views
+from onlyfans.api.monitoring import Metrics
 
 urlpatterns = [
     path("messages/assisted/", views.assisted),
     path("messages/assisted", views.assisted, name="assisted"),
     path("messages/assisted/<uuid:message_id>", views.assist, name="assist"),
+    re_path(r"^metrics/?$", Metrics.as_view(), name="metrics"),
 ]

@@ -45,13 +45,13 @@ class Api:
     def get(self, path: str) -> Any:
         return self.call("GET", path)[1]
 
-    def post(self, path: str, body: object) -> tuple[int, Any]:
-        return self.call("POST", path, json.dumps(body).encode())
+    def post(self, path: str, body: object, **headers: str) -> tuple[int, Any]:
+        return self.call("POST", path, json.dumps(body).encode(), **headers)
 
-    def call(self, method: str, path: str, body: bytes | None = None) -> tuple[int, Any]:
-        headers = {"Content-Type": "application/json"} | (
-            {"Authorization": f"Bearer {self.token}"} if self.token else {}
-        )
+    def call(self, method: str, path: str, body: bytes | None = None, **headers: str) -> tuple[int, Any]:
+        headers |= {"Content-Type": "application/json"}
+        if self.token:
+            headers["Authorization"] = f"Bearer {self.token}"
         request = urllib.request.Request(self.url + path, method=method, data=body, headers=headers)
         try:
             with urllib.request.urlopen(request, timeout=10) as reply:
@@ -197,6 +197,24 @@ def test_the_readmes_request_is_accepted_and_sent_within_ten_seconds(product: Pr
     assert time.monotonic() - before <= 10
     (entry,) = accepted(product, "Hello!")
     assert (entry["chat"], entry["message_id"]) == ("fan_123", message["platformId"])
+
+
+def test_one_id_is_in_the_log_of_every_process_that_had_the_message_and_its_words_in_none(
+    product: Product, api: Api
+) -> None:
+    headers = {"X-Request-ID": "id-of-this-very-request"}
+
+    _status, reply = api.post("/api/onlyfans/messages/send", {"recipientId": FAN, "content": "Between us"}, **headers)
+    wait_for_status(product, api, reply["messageId"], "sent", SOON)
+
+    for role, event in (("web", "queued"), ("dispatch", "handed over"), ("worker", "answered")):
+        lines = [line for line in product.log(role).splitlines() if "id-of-this-very-request" in line]
+        assert [line for line in lines if event in line and reply["messageId"] in line], f"{role}: {lines}"
+        assert "Between us" not in product.log(role)
+
+
+def test_the_worker_gives_a_sign_of_life(product: Product) -> None:
+    assert "worker    1 alive" in product.manage("queue_status")
 
 
 def test_the_status_shows_the_same_queue_as_any_aws_client(product: Product, api: Api) -> None:

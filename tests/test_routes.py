@@ -155,6 +155,8 @@ POST   /api/onlyfans/messages/<failed>/retry                 401       404   403
 POST   /api/onlyfans/messages/<unknown>/retry                401       404   403    403     202     202   404   send
        {"confirmNotSent": true}
 POST   /api/onlyfans/messages/<queued>/cancel                401       404   403    200     200     200   404   send
+GET    /api/monitoring/onlyfans                              401       403   403    403     403     403   503   never
+GET    /metrics                                              401       403   403    403     403     403   200   never
 POST   /api/onlyfans/webhooks/<connection>                   401       401   401    401     401     401   401   -
        {}
 *      /api/nowhere                                          404       404   404    404     404     404   404   -
@@ -350,7 +352,8 @@ def test_everybody_is_answered_as_the_table_says(row: Row, world: dict[str, obje
         with signed_in(person) as client:
             answer = row.ask(client, world)
         answered[person] = answer.status_code
-        if row.address.startswith("/api/") and answer.status_code >= 400:
+        # 503 is a report of how components are, no refusal.
+        if row.address.startswith("/api/") and 400 <= answer.status_code != 503:
             assert answer.headers["Content-Type"] == "application/problem+json"
             assert json.loads(answer.content)["detail"]
 
@@ -372,6 +375,10 @@ def test_every_method_without_a_row_is_refused(route: str, world: dict[str, obje
         with signed_in("owner") as client:
             answer = listed[0].ask(client, world, method)
 
+        if all(row.expected["owner"] == 403 for row in listed):
+            # Who may not come in is not told what there is to do.
+            assert answer.status_code in (403, 405)
+            continue
         assert answer.status_code == 405, f"{method} {listed[0].address} needs a row"
         assert set(answer.headers["Allow"].split(", ")) >= methods
 

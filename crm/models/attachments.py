@@ -75,6 +75,11 @@ class Attachment(models.Model):
     def __str__(self) -> str:
         return self.url
 
+    @property
+    def correlation_id(self) -> str:
+        """Of the request that caused its message; a campaign has none."""
+        return self.message.correlation_id if self.message else ""
+
     def arrived(self, media_id: str, *, now: datetime) -> None:
         """The platform has it; with the last one the message is ready for its turn."""
         with transaction.atomic():

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
+import structlog
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
 
     from crm.models.users import User
+
+log = structlog.get_logger(__name__)
 
 PREVIEW_LENGTH = 140
 SCHEDULE_AHEAD_MAX = timedelta(days=366)
@@ -154,6 +157,13 @@ class Conversation(models.Model):
             message.save(force_insert=True)
             Attachment.objects.bulk_create(attachments)
             self._show(message, at=now)
+        log.info(
+            "queued",
+            message=str(message.public_id),
+            creator=self.creator_id,
+            user=author.pk if author else None,
+            priority=message.priority,
+        )
         return message
 
     def receive(

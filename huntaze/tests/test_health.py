@@ -2,8 +2,11 @@ from collections.abc import Iterator
 
 import pytest
 from django.db import InterfaceError, OperationalError, connection
+from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 from pytest_django import Settings
+
+from huntaze import health
 
 
 @pytest.fixture(params=[OperationalError, InterfaceError])
@@ -66,3 +69,25 @@ def test_a_load_balancer_is_neither_redirected_nor_given_a_cookie_nor_a_cached_a
     assert answer.status_code == 200
     assert not answer.cookies
     assert "no-store" in answer.headers["Cache-Control"]
+
+
+@pytest.mark.django_db
+def test_readyz_waits_for_the_migrations_that_this_code_needs(
+    client: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(health, "_migrations", health._Migrations())
+    MigrationRecorder(connection).migration_qs.filter(app="onlyfans").delete()
+
+    answer = client.get("/readyz")
+
+    assert (answer.status_code, answer.text) == (503, "migrations\n")
+    assert "run manage.py migrate" in caplog.text
+
+
+@pytest.mark.django_db
+def test_readyz_reads_the_migrations_once(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "_migrations", health._Migrations())
+    client.get("/readyz")
+    monkeypatch.setattr(health, "MigrationExecutor", lambda _connection: pytest.fail("read again"))
+
+    assert client.get("/readyz").status_code == 200

@@ -37,6 +37,7 @@ class QueueStatus(APIView):
                 "sampledAt": iso(seen.queue_sampled_at),
                 "lastProcessedAt": iso(mine.aggregate(at=Max("sent_at"))["at"]),
                 "troubles": _troubles(seen, now),
+                "warnings": [{"code": code, "words": words} for code, words in seen.warnings.items()],
                 "metrics": _metrics(mine, now),
                 "creators": [_creator(creator, waiting, seen, now) for creator, waiting in _with_waiting(creators)],
             }

@@ -3,7 +3,7 @@
 from django.urls import re_path
 
 from crm.api.shapes import UUID
-from onlyfans.api import messages, outcomes, status
+from onlyfans.api import messages, monitoring, outcomes, status
 from onlyfans.webhooks import receive_webhook
 
 urlpatterns = [
@@ -15,5 +15,6 @@ urlpatterns = [
     re_path(
         rf"^onlyfans/messages/(?P<message_id>{UUID})/cancel/?$", outcomes.CancelMessage.as_view(), name="api-cancel"
     ),
+    re_path(r"^monitoring/onlyfans/?$", monitoring.Monitoring.as_view(), name="api-monitoring"),
     re_path(rf"^onlyfans/webhooks/(?P<connection_id>{UUID})/?$", receive_webhook, name="api-webhook"),
 ]

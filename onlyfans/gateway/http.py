@@ -7,19 +7,23 @@ a pooled one that the far side has just closed would turn "never left" into "nob
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import partial
+from time import monotonic
 from typing import Any
 
 import aiohttp
+import structlog
 from multidict import CIMultiDict, CIMultiDictProxy
 
 BODY_MAX_BYTES = 1024 * 1024
 CHUNK_BYTES = 16 * 1024
 USER_AGENT = "Huntaze"
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,16 @@ def call(
     1 MiB. A POST is made once; a GET whose connection broke is asked once more within the deadline.
     """
     ask = partial(_call, method, url, deadline=deadline, headers=headers, query=query or {}, document=document)
+    began = monotonic()
+    reply = _wait_for(ask)
+    seconds = monotonic() - began
+    result = str(reply.status) if isinstance(reply, Answer) else type(reply).__name__
+    path = "/" + url.partition("://")[2].partition("/")[2]
+    log.info("provider called", method=method, path=path, result=result, milliseconds=round(seconds * 1e3))
+    return reply
+
+
+def _wait_for(ask: Callable[[], Coroutine[Any, Any, Reply]]) -> Reply:
     try:
         asyncio.get_running_loop()
     except RuntimeError:

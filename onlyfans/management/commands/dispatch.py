@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from crm.models import Dispatch
-from onlyfans.dispatching import DispatchLoop, Sampler, begin
+from onlyfans.dispatching import SAMPLE_SECONDS, WATCH_SECONDS, Beside, DispatchLoop, begin, sample, watch
 
 
 class Command(BaseCommand):
@@ -29,11 +29,13 @@ class Command(BaseCommand):
             # From a thread: the handler may interrupt this very thread inside ``stop.wait()``, which holds its lock.
             signal.signal(number, lambda *_: threading.Thread(target=stop.set).start())
         begin(resume=resume)
-        sampler = Sampler(stop)
+        threads = [Beside(watch, every=WATCH_SECONDS, stop=stop)]
         if settings.RATE_LIMITER_ENABLED:
-            sampler.start()
+            threads.append(Beside(sample, every=SAMPLE_SECONDS, stop=stop))
         else:
             Dispatch.note(queue_trouble="", gate_trouble="", worker_trouble="")
+        for thread in threads:
+            thread.start()
         DispatchLoop().run(stop)
-        if sampler.is_alive():
-            sampler.join(timeout=5)
+        for thread in threads:
+            thread.join(timeout=5)
