@@ -215,8 +215,8 @@ def _hand_over_lease(message: Message) -> timedelta:
 
 def _rearm(line: Line, now: datetime, *, found: int) -> None:
     """Say when to look at this line again, unless an insert has woken it since it was read."""
-    waiting = Message.objects.waiting().going(now).filter(creator_id=line.creator_id, waits_for_media=False)
-    wake_at: datetime | None = waiting.aggregate(at=Min("due_at"))["at"]
+    in_line = Message.objects.in_line(line.creator_id, now).order_by("due_at")
+    wake_at = in_line.values_list("due_at", flat=True).first()
     if wake_at is not None and wake_at <= now and not found:
         # Due, yet not to be handed over: an earlier message of the conversation holds it. Its settling wakes the line.
         wake_at = now + LOOK_AGAIN
@@ -556,7 +556,7 @@ def _recall(message: Message) -> bool:
 def recompute_lines() -> None:
     """Wake every line that has waiting messages and is not armed for them: the sweep forgives a lost wake."""
     now = database_now()
-    due = Message.objects.waiting().going(now).filter(waits_for_media=False, creator=OuterRef("creator"))
+    due = Message.objects.waiting().filter(waits_for_media=False, creator=OuterRef("creator"))
     sleeping = Line.objects.filter(Exists(due)).filter(
         Q(wake_at__isnull=True) | Q(wake_at__gt=due.order_by("due_at").values("due_at")[:1])
     )
