@@ -106,12 +106,16 @@ def hand_over(carry: Carrier) -> int:
     if not settings.SYNC_MINUTES or not settings.RATE_LIMITER_ENABLED:
         return 0
     due = readable().filter(Q(sync_at__isnull=True) | Q(sync_at__lte=now), creator__line__paused_at__isnull=True)
-    next_ones = list(due.order_by("sync_at", "pk").values_list("pk", flat=True)[:ERRANDS_MAX])
+    next_ones = list(due.order_by("sync_at", "pk").values_list("pk", "creator", "creator__line")[:ERRANDS_MAX])
     if not next_ones:
         return 0
+    for _pk, creator_id, line in next_ones:
+        if line is None:
+            # Nothing was ever written or received: the errand needs the creator's line, too.
+            Line.objects.get_or_create(creator_id=creator_id)
     room = ERRANDS_MAX - Line.objects.filter(errand_until__gt=now).count()
     return errands.hand_over(
-        due.filter(pk__in=next_ones[: max(room, 0)]),
+        due.filter(pk__in=[pk for pk, *_rest in next_ones[: max(room, 0)]]),
         creator="creator",
         due="sync_at",
         until=lambda _connection: now + errands.LEASE,

@@ -224,6 +224,12 @@ def test_an_account_that_is_due_is_handed_over_once(connection: Connection, bask
     assert connection.sync_at > database_now()
 
 
+def test_a_creator_who_never_wrote_is_read_too(connection: Connection, basket: Basket) -> None:
+    Line.objects.all().delete()
+
+    assert sync.hand_over(basket.carry) == 1
+
+
 @pytest.mark.parametrize("why", ["stopped", "paused", "lost", "busy", "off", "by hand"])
 def test_nobody_is_read_who_should_not_be(connection: Connection, basket: Basket, settings: Settings, why: str) -> None:
     now = database_now()
