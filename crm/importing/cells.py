@@ -79,6 +79,16 @@ def platform_id(text: str) -> str:
     return text
 
 
+def own_key(text: str) -> str:
+    """By what a payment without an id is known to us, as our own export writes it."""
+    if not _OWN_KEY.fullmatch(text):
+        raise BadCell("bad_key")
+    return text
+
+
+_OWN_KEY = re.compile("f:[0-9a-f]{64}|e:[!-~]{1,96}")
+
+
 def handle(text: str) -> str:
     text = text.lstrip("@")
     if not text or len(text) > HANDLE_MAX or _SPACE.search(text):

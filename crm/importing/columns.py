@@ -71,6 +71,7 @@ FAN_FIELDS: Mapping[str, Sequence[str]] = {
 }
 PAYMENT_FIELDS: Mapping[str, Sequence[str]] = {
     "platform_id": ("tx id", "transaction id", "payment id", "id"),
+    "key": ("huntaze key",),
     "occurred_at": ("created at", "occurred at", "date", "transaction date", "paid at", "time"),
     "kind": ("type", "tx type", "kind", "transaction type", "category"),
     "fan_id": ("fan of user id", "fan platform id", "fan id", "of user id", "user id"),
@@ -101,6 +102,7 @@ FIELD_NAMES = {
     "subscription": gettext_lazy("Subscription: active or expired"),
     "subscription_price": gettext_lazy("Subscription price"),
     "subscription_ends_at": gettext_lazy("Subscription ends"),
+    "key": gettext_lazy("Huntaze's own key"),
     "occurred_at": gettext_lazy("Date"),
     "kind": gettext_lazy("Kind of payment"),
     "amount": gettext_lazy("Amount paid"),
@@ -118,7 +120,7 @@ _OUR_ERRORS = frozenset(name.casefold() for name in ERROR_COLUMNS)
 #: Files known by all of these headers, the closest match first.
 FORMATS: Mapping[str, frozenset[str]] = {
     "huntaze-fans": frozenset({"platform id", "username", "display name", "tags", "subscription", "last purchase at"}),
-    "huntaze-transactions": frozenset({"transaction id", "date", "fan platform id", "amount", "net"}),
+    "huntaze-transactions": frozenset({"transaction id", "huntaze key", "date", "amount"}),
     "xcelerator-fans": frozenset({"fan of user id", "first seen at", "last event at", "total spend"}),
     "xcelerator-subscribers": frozenset({"fan of user id", "subscribed at", "is active", "subscribe price"}),
     "xcelerator-transactions": frozenset({"tx id", "tx type", "fan of user id", "amount", "net"}),

@@ -16,8 +16,8 @@ from crm.importing.seen import Names, Seen, first_ones
 from crm.models import Creator, Fan, Line, Payment, Transaction
 from crm.models.transactions import TOLD_WITHIN
 
-#: A row that names a day and no time may tell of any payment of that day.
-TOLD_WITHIN_A_DAY = timedelta(days=1)
+#: A row that names a day and no time is noon of that day, and may tell of any payment of the day.
+NOON = TOLD_THAT_DAY = timedelta(hours=12)
 
 
 def without_repeats(creator: Creator, rows: Sequence[Row], seen: Seen) -> tuple[list[Row], list[Problem]]:
@@ -31,6 +31,8 @@ def without_repeats(creator: Creator, rows: Sequence[Row], seen: Seen) -> tuple[
     for row in rows:
         if platform_id := row.values.get("platform_id"):
             name = f"t:{platform_id}"
+        elif key := row.values.get("key"):
+            name = f"k:{key}"
         else:
             said = _said(row)
             if _names_a_day(row, zone):
@@ -78,9 +80,10 @@ def _write(creator: Creator, rows: Sequence[Row], *, as_of: datetime, now: datet
     known = Fan.objects.in_bulk(set(fan_ids.values()))
     lost = {problem.row for problem in outcome.problems}
     zone = zone_of(creator)
-    for within, names_a_day in ((TOLD_WITHIN, False), (TOLD_WITHIN_A_DAY, True)):
+    for within, names_a_day in ((TOLD_WITHIN, False), (TOLD_THAT_DAY, True)):
         some = [row for row in rows if row.row not in lost and _names_a_day(row, zone) == names_a_day]
-        payments = [_payment(row, known.get(fan_ids.get(row.row, 0)), creator) for row in some]
+        later = NOON if names_a_day else timedelta()
+        payments = [_payment(row, known.get(fan_ids.get(row.row, 0)), creator, later) for row in some]
         for entry, is_new in Transaction.objects.record(creator, payments, within=within):
             outcome.created += is_new
             outcome.unchanged += not is_new
@@ -89,20 +92,22 @@ def _write(creator: Creator, rows: Sequence[Row], *, as_of: datetime, now: datet
     return outcome
 
 
-def _payment(row: Row, fan: Fan | None, creator: Creator) -> Payment:
+def _payment(row: Row, fan: Fan | None, creator: Creator, later: timedelta) -> Payment:
     values = row.values
+    whose, _colon, key = values.get("key", "").partition(":")
     return Payment(
         kind=payment_kind(values.get("kind", "")),
         amount_cents=values["amount"],
         fee_cents=values.get("fee"),
         net_cents=values.get("net"),
         currency=values.get("currency") or creator.currency,
-        occurred_at=values["occurred_at"],
+        occurred_at=values["occurred_at"] + later,
         description=values.get("description", ""),
         source=Transaction.Source.IMPORT,
         fan=fan,
         platform_id=values.get("platform_id", ""),
-        fingerprint=values.get("fingerprint", ""),
+        event_key=key if whose == "e" else "",
+        fingerprint=key if whose == "f" else values.get("fingerprint", ""),
     )
 
 

@@ -40,6 +40,7 @@ REASONS: dict[str, str | Promise] = {
     "ambiguous_fan": _("Several fans have this username: add their platform id."),
     "scientific": _("A spreadsheet has rounded this number (scientific notation): export it again as text."),
     "bad_id": _("A platform id has no spaces or quotes and only plain letters, digits and signs, at most %(limit)s."),
+    "bad_key": _("This is no key of Huntaze's own export: leave it empty."),
     "bad_username": _("A username has no spaces, and at most %(limit)s characters."),
     "bad_email": _("This is not an e-mail address."),
     "bad_money": _("This is not an amount of money."),

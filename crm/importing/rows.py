@@ -156,7 +156,7 @@ class RowReader:
                 value = parse(self._clean(cell))
             except BadCell as bad:
                 problems.append(
-                    Problem(record.row, record.line, self._header[index], bad.code, _printable(cell), bad.params)
+                    Problem(record.row, record.line, self._header[index], bad.code, printable(cell), bad.params)
                 )
             else:
                 if value is not None and value != "" and value != ():
@@ -182,6 +182,7 @@ class RowReader:
             "subscription": cells.subscription,
             "subscription_price": partial(_not_negative, self._money),
             "fan_id": partial(_if_any, cells.platform_id),
+            "key": partial(_if_any, cells.own_key),
             "kind": str.casefold,
             "amount": self._money,
             "fee": self._money,
@@ -261,7 +262,7 @@ def payment_kind(word: str) -> str:
     return _KINDS.get(word, Transaction.Kind.OTHER.value)
 
 
-def _printable(cell: str) -> str:
+def printable(cell: str) -> str:
     """Undecodable bytes and NULs as something that a database and JSON take."""
     return UNDECODED.sub("\ufffd", cell).replace("\0", "␀")
 

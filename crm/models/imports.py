@@ -64,7 +64,7 @@ class ImportKind(models.TextChoices):
 
 class ImportQuerySet(models.QuerySet["Import"]):
     def for_user(self, user: "User | AnonymousUser") -> Self:
-        return self.filter(creator__in=Creator.objects.managed_by(user))
+        return self.filter(creator__in=Creator.objects.for_user(user))
 
     def to_work_on(self, now: datetime) -> Self:
         """Those with work that nobody does, whose file is at hand; the one that waits longest first."""
