@@ -2,10 +2,12 @@
 
 from datetime import datetime
 
-from crm.models import KeptReply, TokenFamily
+from crm.models import Import, KeptReply, TokenFamily
 
 
 def forget_expired(now: datetime) -> None:
     """Delete what was kept for a time that is over."""
     KeptReply.objects.expired(now).delete()
     TokenFamily.objects.expired(now).delete()
+    for job in Import.objects.expired(now):
+        job.forget()

@@ -1,5 +1,6 @@
 """A file comes in: looked at, kept, and asked about."""
 
+import hashlib
 from collections.abc import Iterator
 from datetime import datetime
 
@@ -79,3 +80,25 @@ def pieces_of(open_file: Opener) -> Iterator[bytes]:
 def _check_size(open_file: Opener) -> None:
     if sum(map(len, pieces_of(open_file))) > FILE_MAX_BYTES:
         raise CannotImport("too_large", FILE_MAX_WORDS)
+
+
+def at_hand(creator: Creator, open_file: Opener, *, name: str, options: Options, now: datetime) -> Import:
+    """An import of a file of any size that is not kept, because it is at hand: running, or to be gone on with.
+
+    Raises CannotImport, and Unanswered when the file leaves something open.
+    """
+    found = survey(open_file, options)
+    if found.questions:
+        raise Unanswered(found)
+    digest, size = hashlib.sha256(), 0
+    for piece in pieces_of(open_file):
+        digest.update(piece)
+        size += len(piece)
+    same = Import.objects.filter(creator=creator, sha256=digest.hexdigest(), options=options.as_said())
+    if begun := same.filter(state=ImportState.RUNNING, kept_until=None).last():
+        return begun
+    with transaction.atomic():
+        job = Import.objects.create(creator=creator, name=name[-200:], as_of=now)
+        job.remember_file(digest.hexdigest(), size)
+        note(job, found, options)
+    return job

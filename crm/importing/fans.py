@@ -13,6 +13,8 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
+from django.db import connection
+from django.db.models import QuerySet
 from django.db.models.functions import Lower
 
 from crm.importing import bulk
@@ -115,7 +117,10 @@ def _plan(creator: Creator, rows: Sequence[Row]) -> _Plan:
     ids = {row.values["platform_id"] for row in rows if "platform_id" in row.values}
     by_id: dict[str, Known] = {}
     if ids:
-        by_id = {fan["platform_id"]: fan for fan in _read(of_creator.filter(platform_id__in=ids))}
+        # The exclusion says that the unique index, which leaves out the empty ones, has them all.
+        by_id = {
+            fan["platform_id"]: fan for fan in _read(of_creator.filter(platform_id__in=ids).exclude(platform_id=""))
+        }
     by_handle: dict[str, list[Known]] = defaultdict(list)
     if handles := _unmet(rows, by_id):
         for fan in _read(of_creator.alias(lower=Lower("handle")).filter(lower__in=handles)):
@@ -164,9 +169,12 @@ def _unmet(rows: Iterable[Row], by_id: Mapping[str, Known]) -> set[str]:
     return {handle.lower() for handle in handles} | ascii_only
 
 
-def _read(fans: Any) -> list[Known]:
+def _read(fans: "QuerySet[Fan]") -> list[Known]:
     """Locked until the transaction ends, always in one order: what is compared is what is changed."""
-    return list(fans.select_for_update(of=("self",)).order_by("pk").values(*_READ))
+    if connection.vendor == "postgresql":
+        fans = fans.select_for_update(of=("self",)).order_by("pk")
+    # SQLite has locked everything already, and asked for an order it would read every fan of the creator.
+    return list(fans.values(*_READ))
 
 
 # --- New ones
