@@ -1,7 +1,8 @@
 """Who may do what: every route of the product by every kind of person. A route or method without a row fails.
 
 A row says how each person is answered. `<name>` stands for the id of a row that the creator of this world has; see
-`world` below. A request's body stands below its row: JSON for the API, a form for pages. `*` is every method.
+`world` below. A request's body stands below its row: JSON for the API, a form for pages
+and where a text begins with @, which stands for a file. `*` is every method.
 
     anonymous  nobody has signed in          manager, owner  may change campaigns, imports and settings
     other      owner of another creator      staff           opens the admin, member of no creator
@@ -20,6 +21,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from django.contrib.auth.models import Permission
+from django.core.files.base import ContentFile
 from django.db import transaction
 from django.http import HttpResponse
 from django.test import Client
@@ -29,7 +31,15 @@ from pytest_django import DjangoDbBlocker
 from crm import campaigning
 from crm.models import ApiKey, Creator, Membership, Note, Segment, Tag, User
 from crm.models.messages import Status
-from crm.tests.factories import PASSWORD, make_conversation, make_creator, make_fan, make_message, make_user
+from crm.tests.factories import (
+    PASSWORD,
+    make_conversation,
+    make_creator,
+    make_fan,
+    make_import,
+    make_message,
+    make_user,
+)
 from onlyfans.models import Connection, Provider
 
 TABLE = """
@@ -118,6 +128,20 @@ GET    /api/crm/analytics/revenue?creatorId=<creator>        401       404   200
 GET    /api/crm/analytics/top-fans?creatorId=<creator>       401       404   200    200     200     200   404   read
 GET    /api/crm/analytics/campaigns?creatorId=<creator>      401       404   200    200     200     200   404   read
 GET    /api/crm/changes                                      401       200   200    200     200     200   200   read
+GET    /api/crm/imports                                      401       200   200    200     200     200   200   read
+POST   /api/crm/imports                                      401       404   403    403     201     201   404   import
+       {"creatorId": "<creator>", "file": "@Username,Name"}
+GET    /api/crm/imports/<import>                             401       404   200    200     200     200   404   read
+PATCH  /api/crm/imports/<import>                             401       404   403    403     200     200   404   import
+       {"dateOrder": "dmy"}
+DELETE /api/crm/imports/<import>                             401       404   403    403     204     204   404   import
+GET    /api/crm/imports/<import>/errors                      401       404   403    403     200     200   404   read
+POST   /api/crm/imports/<import>/check                       401       404   403    403     202     202   404   import
+POST   /api/crm/imports/<import>/start                       401       404   403    403     202     202   404   import
+POST   /api/crm/imports/<import>/cancel                      401       404   403    403     200     200   404   import
+POST   /api/crm/imports/<import>/undo                        401       404   403    403     409     409   404   import
+GET    /api/crm/exports/fans                                 401       200   403    403     200     200   400   read
+GET    /api/crm/exports/transactions                         401       200   403    403     200     200   400   read
 GET    /api/crm/conversations                                401       200   200    200     200     200   200   read
 GET    /api/crm/conversations/<conversation>                 401       404   200    200     200     200   404   read
 PUT    /api/crm/conversations/<conversation>/assignment      401       404   403    200     200     200   404   write
@@ -157,6 +181,8 @@ POST   /api/onlyfans/messages/<unknown>/retry                401       404   403
 POST   /api/onlyfans/messages/<queued>/cancel                401       404   403    200     200     200   404   send
 GET    /api/monitoring/onlyfans                              401       403   403    403     403     403   503   never
 GET    /metrics                                              401       403   403    403     403     403   200   never
+POST   /api/onlyfans/import/csv                              401       404   403    403     200     200   404   import
+       {"creatorId": "<creator>", "file": "@Username,Name"}
 POST   /api/onlyfans/webhooks/<connection>                   401       401   401    401     401     401   401   -
        {}
 *      /api/nowhere                                          404       404   404    404     404     404   404   -
@@ -184,6 +210,10 @@ NOT_IDEMPOTENT = {
     "POST /api/onlyfans/messages/<failed>/retry": "creates nothing: the second finds it waiting and is 409",
     "POST /api/onlyfans/messages/<unknown>/retry": "creates nothing: the second finds it waiting and is 409",
     "POST /api/onlyfans/messages/<queued>/cancel": "creates nothing: the second finds it cancelled and is 409",
+    **{
+        f"POST /api/crm/imports/<import>/{verb}": "creates nothing: it asks for what the import can do once"
+        for verb in ("check", "start", "cancel", "undo")
+    },
     "POST /api/onlyfans/webhooks/<connection>": "the provider's own event id is the key",
 }
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -229,7 +259,11 @@ class Row:
         """Ask as the row says; ids are those of ``world``."""
         body: Any = json.loads(_filled(self.body, world)) if self.body else {}
         method, address = method or self.method.replace("*", "GET"), _filled(self.address, world)
-        if address.startswith("/api/") and method != "GET":
+        files = {name: value for name, value in body.items() if isinstance(value, str) and value.startswith("@")}
+        if files and method == "POST":
+            uploads = {name: ContentFile(text[1:].encode(), name="table.csv") for name, text in files.items()}
+            body = {"data": body | uploads}
+        elif address.startswith("/api/") and method != "GET":
             body = {"data": json.dumps(body), "content_type": "application/json"}
         elif method == "POST":
             body = {"data": body}
@@ -337,6 +371,8 @@ def make_world() -> dict[str, object]:
             creator, author=None, name="News", text="Hello!", audience={"fans": [str(fan.public_id)]}
         ).public_id,
         "connection": Connection.objects.create(creator=make_creator(), account_id="acct").public_id,
+        "import": make_import(creator).public_id,
+        "connection": Connection.objects.create(creator=creator, account_id="acct").public_id,
     }
 
 

@@ -10,6 +10,7 @@ from crm.api import (
     changes,
     conversations,
     fans,
+    imports,
     keys,
     notes,
     segments,
@@ -18,12 +19,13 @@ from crm.api import (
     transactions,
 )
 from crm.api.shapes import UUID
+from crm.models import ImportKind, ImportState
 
 
-def address(route: str, view: Any, name: str) -> URLPattern:
+def address(route: str, view: Any, name: str, **options: Any) -> URLPattern:
     """``route`` has the names of ids in braces."""
     pattern = route.replace("{", "(?P<").replace("}", f">{UUID})")
-    return re_path(f"^crm/{pattern}/?$", view.as_view(), name=name)
+    return re_path(f"^crm/{pattern}/?$", view.as_view(**options), name=name)
 
 
 urlpatterns = [
@@ -65,6 +67,20 @@ urlpatterns = [
     address("analytics/top-fans", analytics.TopFans, "api-analytics-top-fans"),
     address("analytics/campaigns", analytics.CampaignEarnings, "api-analytics-campaigns"),
     address("changes", changes.Changes, "api-changes"),
+    re_path(r"^onlyfans/import/csv/?$", imports.ImportNow.as_view(), name="api-import-now"),
+    address("imports", imports.ImportList, "api-imports"),
+    address("imports/{import_id}", imports.ImportDetail, "api-import"),
+    address("imports/{import_id}/errors", imports.ImportErrors, "api-import-errors"),
+    *(
+        address(f"imports/{{import_id}}/{verb}", imports.ImportAct, f"api-import-{verb}", act=act)
+        for verb, act in (
+            ("check", ImportState.CHECKING),
+            ("start", ImportState.RUNNING),
+            ("cancel", ImportState.CANCELLED),
+            ("undo", ImportState.UNDOING),
+        )
+    ),
+    *(address(f"exports/{kind}", imports.Export, f"api-export-{kind}", kind=kind) for kind in ImportKind),
     address("conversations", conversations.ConversationList, "api-conversations"),
     address(
         "conversations/{conversation_id}/messages", conversations.ConversationMessages, "api-conversation-messages"

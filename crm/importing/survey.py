@@ -66,7 +66,13 @@ class Survey:
             {"option": asked.option, "choices": list(asked.choices), "examples": asked.examples}
             for asked in self.questions
         ]
-        return {**self.reading.as_json(), "rows": self.rows, "questions": questions, "samples": self.samples}
+        return {
+            **self.reading.as_json(),
+            "rows": self.rows,
+            "questions": questions,
+            "samples": self.samples,
+            "ignored": self.reading.columns.ignored,
+        }
 
 
 def check_name(name: str) -> None:

@@ -233,6 +233,12 @@ class Import(models.Model):
         return finished
 
     @property
+    def ignored_columns(self) -> list[str]:
+        """Columns of the file that go nowhere, by name."""
+        ignored: list[str] = self.survey.get("ignored", [])
+        return ignored
+
+    @property
     def is_at_work(self) -> bool:
         return self.state in AT_WORK
 

@@ -1,12 +1,15 @@
 """Rows for tests, by plain functions: what a test does not name gets a harmless value."""
 
+import io
 import itertools
 import uuid
 from datetime import timedelta
 from typing import Any
 
 from crm.clock import database_now
-from crm.models import Conversation, Creator, Fan, Line, Membership, Message, Segment, User
+from crm.importing.accepting import accept
+from crm.importing.rows import Options
+from crm.models import Conversation, Creator, Fan, Import, Line, Membership, Message, Segment, User
 from crm.models.messages import Status
 
 PASSWORD = "correct-horse-battery"
@@ -81,4 +84,17 @@ def make_message(
         text=text,
         seq=Line.objects.stamp(conversation.creator_id),
         **(defaults | values),
+    )
+
+
+def make_import(creator: Creator | None = None, text: str = "Username\nava\n", *, name: str = "fans.csv") -> Import:
+    """A file that was uploaded and has no question."""
+    content = text.encode()
+    return accept(
+        creator or make_creator(),
+        lambda: io.BytesIO(content),
+        name=name,
+        options=Options(),
+        by=None,
+        now=database_now(),
     )
