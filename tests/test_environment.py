@@ -26,7 +26,7 @@ def test_the_example_lists_what_settings_read_in_the_same_order() -> None:
 def test_every_service_of_compose_runs_a_command_that_exists() -> None:
     services = yaml.safe_load((BASE_DIR / "docker-compose.yml").read_text())["services"]
 
-    assert set(services) == {"postgres", "redis", "sqs", "migrate", "web", "dispatch", "worker"}
+    assert set(services) == {"postgres", "redis", "sqs", "migrate", "web", "dispatch", "imports", "worker"}
 
 
 def test_without_anything_set_every_stand_in_runs(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from tests.product import Product, new_product
 # The launcher minds no database but its own; the tour has it start on both.
 pytestmark = [pytest.mark.journey, pytest.mark.sqlite_only, pytest.mark.timeout(180)]
 
-ROLES = {"announcer", "web", "dispatch", "worker", "redis", "sqs", "simulator"}
+ROLES = {"announcer", "web", "dispatch", "imports", "worker", "redis", "sqs", "simulator"}
 
 
 # A worker finishes its long poll before it goes.

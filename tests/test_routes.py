@@ -140,8 +140,8 @@ POST   /api/crm/imports/<import>/check                       401       404   403
 POST   /api/crm/imports/<import>/start                       401       404   403    403     202     202   404   import
 POST   /api/crm/imports/<import>/cancel                      401       404   403    403     200     200   404   import
 POST   /api/crm/imports/<import>/undo                        401       404   403    403     409     409   404   import
-GET    /api/crm/exports/fans                                 401       200   403    403     200     200   400   read
-GET    /api/crm/exports/transactions                         401       200   403    403     200     200   400   read
+GET    /api/crm/exports/fans?creatorId=<creator>             401       404   403    403     200     200   404   read
+GET    /api/crm/exports/transactions?creatorId=<creator>     401       404   403    403     200     200   404   read
 GET    /api/crm/conversations                                401       200   200    200     200     200   200   read
 GET    /api/crm/conversations/<conversation>                 401       404   200    200     200     200   404   read
 PUT    /api/crm/conversations/<conversation>/assignment      401       404   403    200     200     200   404   write
