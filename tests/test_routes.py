@@ -64,6 +64,14 @@ GET    /messages/assisted                                    302       200   200
 POST   /messages/assisted/<queued>                           302       404   403    409     409     409   404   -
        {"act": "sent"}
 
+GET    /platforms/connect/onlyfans                           302       200   200    200     200     200   200   -
+POST   /platforms/connect/onlyfans                           302       400   403    403     400     400   403   -
+       {"file": "@Username,Name"}
+GET    /platforms/connect/onlyfans/imports/<import>          302       404   200    200     200     200   404   -
+POST   /platforms/connect/onlyfans/imports/<import>          302       404   403    403     302     302   404   -
+       {"act": "check"}
+GET    /platforms/connect/onlyfans/imports/<import>/errors   302       404   404    404     200     200   404   -
+
 POST   /api/auth/token                                       200       200   200    200     200     200   200   -
        {"username": "owner", "password": "<password>"}
 POST   /api/auth/refresh                                     401       401   401    401     401     401   401   -

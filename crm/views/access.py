@@ -6,6 +6,7 @@ from typing import Concatenate, ParamSpec, cast
 
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.utils.cache import add_never_cache_headers
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
@@ -23,8 +24,8 @@ class SignedInRequest(HttpRequest):
 
 
 def signed_in(
-    view: Callable[Concatenate[SignedInRequest, P], HttpResponse],
-) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
+    view: Callable[Concatenate[SignedInRequest, P], HttpResponseBase],
+) -> Callable[Concatenate[HttpRequest, P], HttpResponseBase]:
     """Let in who has signed in; the answer is private and never cached.
 
     Everybody else goes to the sign-in page. A part of a page that refreshes itself gets a bare 401 instead:
@@ -32,8 +33,9 @@ def signed_in(
     """
 
     @wraps(view)
-    def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+    def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         asking = cast(SignedInRequest, request)
+        response: HttpResponseBase
         if request.user.is_authenticated:
             response = view(asking, *args, **kwargs)
         elif asking.htmx.boosted:
