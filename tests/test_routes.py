@@ -380,7 +380,6 @@ def make_world() -> dict[str, object]:
         ).public_id,
         "connection": Connection.objects.create(creator=make_creator(), account_id="acct").public_id,
         "import": make_import(creator).public_id,
-        "connection": Connection.objects.create(creator=creator, account_id="acct").public_id,
     }
 
 

@@ -91,9 +91,7 @@ def connect(request: SignedInRequest) -> HttpResponse:
     mine = Import.objects.for_user(request.user).select_related("creator")
     context = {
         "form": form,
-        "imports": Import.objects.for_user(request.user)
-        .select_related("creator")
-        .order_by("-created_at")[:SHOWN_IMPORTS],
+        "imports": mine.order_by("-created_at", "-pk")[:SHOWN_IMPORTS],
         "may_import": Creator.objects.managed_by(request.user).exists(),
     }
     return render(request, CONNECT, context, status=HTTPStatus.BAD_REQUEST if form.errors else HTTPStatus.OK)
