@@ -1,8 +1,9 @@
-"""Kombu's SQS transport with three repairs, without which a worker can stay alive and consume nothing, for ever.
+"""Kombu's SQS transport with four repairs, without which a worker can stay alive and consume nothing, for ever.
 
 Seen on kombu 5.6.2 (docs/broker.md has the figures, bench/broker.py makes them): one 400 or 403 on ReceiveMessage, a
-poll that is never answered, or an ack whose connection broke. The methods overridden here are kombu's own inner ones,
-so this file belongs to the pin in requirements.in; the journey test refuses a poll and sees the worker go on.
+poll that is never answered, or an ack whose connection broke; and while SQS refuses, it asks without a pause. The
+methods overridden here are kombu's own inner ones, so this file belongs to the pin in requirements.in; the fault tests
+F4 to F6 hold it.
 """
 
 from functools import partial
@@ -21,6 +22,8 @@ log = structlog.get_logger(__name__)
 
 #: A poll is given up this long after SQS should have answered it; kombu itself would wait for ever.
 POLL_GRACE_SECONDS = 10
+#: After a poll that SQS refused or that did not get there; kombu itself would ask again at once.
+REFUSED_PAUSE_SECONDS = 1.0
 
 
 class PollingConnection(AsyncSQSConnection):
@@ -29,6 +32,8 @@ class PollingConnection(AsyncSQSConnection):
     poll_limit_seconds = 20 + POLL_GRACE_SECONDS
     #: When SQS last answered a poll of this process, by ``monotonic``; None before the first time.
     answered_at: ClassVar[float | None] = None
+    #: What became of the last poll.
+    was_refused = False
 
     def get_http_connection(self) -> Any:
         def limit(curl: Any) -> None:
@@ -39,12 +44,14 @@ class PollingConnection(AsyncSQSConnection):
         return connection
 
     def _on_list_ready(self, *args: Any) -> Any:
+        self.was_refused = True
         try:
             found = super()._on_list_ready(*args)  # type: ignore[misc]  # kombu's stubs leave it out
         except Exception as error:  # kombu raises a bare Exception for every status it does not know
             log.warning("SQS refused a poll", error=str(error))
             return []
         if found != []:  # which is what kombu makes of a 5xx
+            self.was_refused = False
             PollingConnection.answered_at = monotonic()
         return found
 
@@ -59,6 +66,13 @@ class Channel(SQS.Channel):
             connection.poll_limit_seconds = self.wait_time_seconds + POLL_GRACE_SECONDS
             clients[queue] = connection
         return clients[queue]
+
+    def _loop1(self, queue: str, _: Any = None) -> None:
+        channel: Any = self
+        if self.asynsqs(queue=self.canonical_queue_name(queue)).was_refused:
+            channel.hub.call_later(REFUSED_PAUSE_SECONDS, channel._schedule_queue, queue)
+        else:
+            channel.hub.call_soon(channel._schedule_queue, queue)
 
     def basic_ack(self, delivery_tag: str, multiple: bool = False) -> None:
         reached("before the ack")
