@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test lint requirements clean
+.PHONY: help run test faults lint requirements clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -27,6 +27,9 @@ run: $(VENV)/.run-installed ## Install what is missing and start everything; POR
 
 test: $(VENV)/.test-installed ## Run the whole suite on SQLite and on PostgreSQL
 	@exec $(BIN)/python -m tests.suite
+
+faults: $(VENV)/.test-installed ## Break real processes, queues, databases and platforms, and see that nothing is lost or doubled
+	@exec $(BIN)/python -m tests.faults
 
 lint: $(VENV)/.test-installed ## Check style, types, import contracts, migrations and the deployment settings
 	$(BIN)/ruff check .

@@ -82,6 +82,6 @@ ALL = (
 
 def refuse_to_work(**_signal: Any) -> None:
     """End a starting worker with the words of every error, as a command would. Raises SystemExit."""
-    errors = [str(message) for message in run_checks() if message.is_serious()]
+    errors = [str(message) for message in run_checks() if message.is_serious() and not message.is_silenced()]
     if errors:
         raise SystemExit("\n".join(["The worker does not start:", *errors]))

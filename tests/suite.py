@@ -77,18 +77,18 @@ def one_leg(name: str, arguments: Sequence[str]) -> list[Result]:
     if name == "sqlite":
         return [_run(Leg("SQLite", arguments))]
     with postgresql() as server:
-        return [_run(Leg("PostgreSQL", arguments, _on(server)))]
+        return [_run(Leg("PostgreSQL", arguments, on_server(server)))]
 
 
 def both(arguments: Sequence[str]) -> list[Result]:
-    plain, journeys = [*arguments, "-m", "not journey"], [*arguments, "-m", "journey"]
+    plain, journeys = [*arguments, "-m", "not journey and not faults"], [*arguments, "-m", "journey"]
     with (
         postgresql() as server,
-        _beside(Leg("SQLite, journeys", journeys)) as paced,
+        beside(Leg("SQLite, journeys", journeys)) as paced,
     ):
-        with _beside(Leg("PostgreSQL", plain, _on(server), gives_way=True)) as other:
+        with beside(Leg("PostgreSQL", plain, on_server(server), gives_way=True)) as other:
             results = [_run(Leg("SQLite", plain, gives_way=True)), other.result()]
-        results.append(_run(Leg("PostgreSQL, journeys", journeys, _on(server) | TEN_TIMES_FASTER)))
+        results.append(_run(Leg("PostgreSQL, journeys", journeys, on_server(server) | TEN_TIMES_FASTER)))
         return [paced.result(), *results]
 
 
@@ -108,7 +108,7 @@ class Beside:
 
 
 @contextmanager
-def _beside(leg: Leg) -> Iterator[Beside]:
+def beside(leg: Leg) -> Iterator[Beside]:
     with tempfile.TemporaryFile("w+", encoding="utf-8") as heard:
         process = leg.start(heard)
         try:
@@ -139,7 +139,8 @@ def _pass_on(lines: Iterable[str]) -> str:
     return closing_line or last
 
 
-def _on(server: str) -> dict[str, str]:
+def on_server(server: str) -> dict[str, str]:
+    """What makes a leg use this PostgreSQL."""
     return {"TEST_DATABASE_URL": f"{server}/huntaze", "TEST_POSTGRESQL": server}
 
 

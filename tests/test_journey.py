@@ -22,6 +22,7 @@ import boto3
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.client import Client
 from tests.product import Product
 
 pytestmark = pytest.mark.journey
@@ -33,31 +34,8 @@ SOON = INTERVAL + 10
 FAN = "fan_123"
 
 
-class Api:
-    """A client as anybody would write one: a token, JSON, nothing else."""
-
-    def __init__(self, url: str) -> None:
-        self.url, self.token = url, ""
-        status, reply = self.post("/api/auth/token", {"username": "demo", "password": "demo-huntaze"})
-        assert status == 200, reply
-        self.token = reply["access"]
-
-    def get(self, path: str) -> Any:
-        return self.call("GET", path)[1]
-
-    def post(self, path: str, body: object, **headers: str) -> tuple[int, Any]:
-        return self.call("POST", path, json.dumps(body).encode(), **headers)
-
-    def call(self, method: str, path: str, body: bytes | None = None, **headers: str) -> tuple[int, Any]:
-        headers |= {"Content-Type": "application/json"}
-        if self.token:
-            headers["Authorization"] = f"Bearer {self.token}"
-        request = urllib.request.Request(self.url + path, method=method, data=body, headers=headers)
-        try:
-            with urllib.request.urlopen(request, timeout=10) as reply:
-                return reply.status, json.loads(reply.read() or b"null")
-        except urllib.error.HTTPError as error:
-            return error.code, json.loads(error.read())
+class Api(Client):
+    """The demo's user."""
 
     def send(self, text: str, *, to: str = FAN, **wishes: Any) -> str:
         """Send as the README's curl does; the answer is the message's id."""

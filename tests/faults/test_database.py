@@ -1,0 +1,63 @@
+"""F14: a database with one writer at a time, and everybody writing."""
+
+import threading
+import time
+
+import pytest
+from django.db import connection, transaction
+
+from crm.models.messages import Status
+from crm.tests.factories import PASSWORD, make_fan, make_user
+from tests.client import Client
+from tests.faults.scene import Scene
+from tests.faults.stage import until
+
+pytestmark = [pytest.mark.faults, pytest.mark.sqlite_only, pytest.mark.timeout(300)]
+
+SECONDS, WRITERS = 8.0, 4
+
+
+def test_f14_four_writers_an_import_and_an_inbox_never_meet_a_locked_database(scene: Scene) -> None:
+    user = make_user()
+    creators = [scene.creator(user) for _writer in range(WRITERS)]
+    recipients = [scene.conversations(5, creator=creator) for creator in creators]
+    url, ends_at, lock = scene.stage.web_url, time.monotonic() + SECONDS, threading.Lock()
+    took: list[float] = []
+    refused: list[object] = []
+
+    def write(number: int) -> None:
+        api, turn = Client(url, user.username, PASSWORD, timeout=30), 0
+        while time.monotonic() < ends_at:
+            fan = recipients[number][turn % 5].fan
+            began, turn = time.monotonic(), turn + 1
+            status, reply = api.post(
+                "/api/onlyfans/messages/send", {"recipientId": fan.platform_id, "content": scene.words()}
+            )
+            with lock:
+                took.append(time.monotonic() - began)
+                scene.accept(reply["messageId"]) if status == 202 else refused.append(reply)
+
+    def read() -> None:
+        api = Client(url, user.username, PASSWORD, timeout=30)
+        while time.monotonic() < ends_at:
+            api.get("/api/crm/conversations?limit=50")["results"]
+
+    def import_fans() -> None:
+        """Chunks of a few hundred rows, each a transaction, as an import writes them."""
+        while time.monotonic() < ends_at:
+            with transaction.atomic():
+                for _row in range(300):
+                    make_fan(creators[0])
+        connection.close()
+
+    together = [threading.Thread(target=write, args=(number,)) for number in range(WRITERS)]
+    together += [threading.Thread(target=work) for work in (read, import_fans)]
+    for thread in together:
+        thread.start()
+    for thread in together:
+        thread.join()
+
+    assert not refused
+    scene.measured("a write among four writers, an import and an inbox", took, share=0.99)
+    until(lambda: scene.count(Status.SENT) == len(took), 60, "all go out")
+    assert all("database is locked" not in part.log.read_text() for part in scene.stage.product)
