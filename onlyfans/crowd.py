@@ -1,0 +1,258 @@
+"""A creator with any number of fans and their conversations, for measuring: the same seed gives the same crowd.
+
+The database makes the rows by itself, from numbers: nothing of them passes through this process. Nothing of it is ever
+sent: it is all in the past.
+"""
+
+# ruff: noqa: S608, every part of the SQL is written here
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from django.core.management.color import no_style
+from django.db import connection, models, transaction
+from django.utils import timezone
+
+from crm.models import Conversation, Creator, Fan, FanTag, Line, Membership, Message, Tag, Transaction, User
+from crm.searching import fold
+
+MESSAGES_PER_FAN = 5
+FIRST = (
+    "Ann",
+    "Bea",
+    "Chloé",
+    "Dora",
+    "Elif",
+    "Finn",
+    "Gus",
+    "Hana",
+    "Iker",
+    "Jean",
+    "Kofi",
+    "Lena",
+    "Mia",
+    "Noor",
+    "Oto",
+)
+LAST = (
+    "Abel",
+    "Brandt",
+    "Costa",
+    "Dubois",
+    "Eriksen",
+    "Fischer",
+    "García",
+    "Haddad",
+    "Ito",
+    "Jansen",
+    "Kowalski",
+    "Lefèvre",
+)
+TEXTS = ("Good morning!", "Is there more of this?", "You made my day.", "When is the next one?", "Thank you, truly.")
+TAGS = 10
+YEAR = 365 * 86_400
+
+#: SQL by column; ``n`` is the number of the row.
+Columns = Mapping[str, str]
+
+
+def seed_crowd(user: User, *, fans: int, seed: int = 1, now: datetime | None = None) -> Creator:
+    """A new creator of ``user``'s with so many fans, five messages with each, and payments of every third."""
+    with transaction.atomic(), _indexed_afterwards():
+        creator = Creator.objects.create(name=f"Crowd of {fans:,}")
+        Membership.objects.create(user=user, creator=creator, role=Membership.Role.OWNER)
+        tags = Tag.objects.named(creator, [f"tag {number}" for number in range(TAGS)])
+        crowd = _Crowd(creator.pk, fans, seed, (now or timezone.now()).astimezone(UTC), [tag.pk for tag in tags])
+        for model, (how_many, columns) in crowd.tables().items():
+            _fill(model, creator, how_many, columns)
+        Line.objects.update_or_create(creator=creator, defaults={"seq": fans * MESSAGES_PER_FAN})
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+    return creator
+
+
+@dataclass(frozen=True)
+class _Crowd:
+    creator: int
+    fans: int
+    seed: int
+    now: datetime
+    tags: Sequence[int]
+
+    def tables(self) -> dict[type[models.Model], tuple[int, Columns]]:
+        """How many rows of which columns, in the order in which they refer to each other."""
+        fan, talk, message = (_next_key(model) for model in (Fan, Conversation, Message))
+        return {
+            Fan: (self.fans, self._fan(fan)),
+            FanTag: (self.fans // 5, self._worn(fan)),
+            Conversation: (self.fans, self._talk(fan, talk)),
+            Message: (self.fans * MESSAGES_PER_FAN, self._message(talk, message)),
+            Transaction: (self.fans // 3, self._payment(fan)),
+        }
+
+    def _fan(self, key: int) -> Columns:
+        first, last = self._draw(1, len(FIRST)), self._draw(2, len(LAST))
+        joined = self._draw(3, 2 * YEAR)
+        seen = f"{joined} / (1 + {self._draw(8, 40)})"
+        folded = (
+            f"{_one_of([fold(name) for name in FIRST], first)} || ' ' || {_one_of([fold(name) for name in LAST], last)}"
+        )
+        return {
+            "id": f"{key} + n",
+            "platform_id": f"CAST({10**9} + n AS text)",
+            "handle": "'fan' || CAST(n AS text)",
+            "name": f"{_one_of(FIRST, first)} || ' ' || {_one_of(LAST, last)}",
+            "sort_name": folded,
+            "search_text": f"{folded} || ' fan' || CAST(n AS text) || ' ' || CAST({10**9} + n AS text)",
+            # Most have spent nothing, a few very much.
+            "value_cents": f"CASE WHEN {self._draw(4, 10)} < 6 THEN 0 ELSE 1000000 / (1 + {self._draw(5, 3000)}) END",
+            "subscription": _one_of(("active", "expired", "never", ""), self._draw(6, 4)),
+            "joined_at": self._ago(joined),
+            "last_seen_at": f"CASE WHEN {self._draw(7, 10)} > 0 THEN {self._ago(seen)} END",
+            "created_at": self._ago(joined),
+        }
+
+    def _worn(self, fan: int) -> Columns:
+        return {
+            "fan_id": f"{fan} + n * 5",
+            "tag_id": _one_of(self.tags, self._draw(9, len(self.tags))),
+            "created_at": self._ago("0"),
+        }
+
+    def _talk(self, fan: int, key: int) -> Columns:
+        return {
+            "id": f"{key} + n",
+            "fan_id": f"{fan} + n",
+            "last_message_at": self._last_word("n"),
+            "last_text": _one_of(TEXTS, "(n % 5)"),
+            "last_direction": "'in'",
+            "unread_count": f"CASE WHEN {self._draw(10, 20)} = 0 THEN 1 ELSE 0 END",
+            "seq": f"(n + 1) * {MESSAGES_PER_FAN}",
+            "created_at": self._last_word("n"),
+        }
+
+    def _message(self, talk: int, key: int) -> Columns:
+        """Theirs, ours, theirs, ours, theirs, a minute apart."""
+        number, position = f"(n / {MESSAGES_PER_FAN})", f"(n % {MESSAGES_PER_FAN})"
+        ours = f"{position} % 2 = 1"
+        at = self._last_word(number, f"60 * ({MESSAGES_PER_FAN - 1} - {position})")
+        return {
+            "id": f"{key} + n",
+            "conversation_id": f"{talk} + {number}",
+            "direction": f"CASE WHEN {ours} THEN 'out' ELSE 'in' END",
+            "status": f"CASE WHEN {ours} THEN 'read' ELSE 'received' END",
+            "text": _one_of(TEXTS, f"(({number} + {position} + 1) % 5)"),
+            "platform_id": "'crowd-' || CAST(n AS text)",
+            "seq": "n + 1",
+            **dict.fromkeys(("send_at", "due_at", "created_at"), at),
+            **dict.fromkeys(("sent_at", "delivered_at", "read_at"), f"CASE WHEN {ours} THEN {at} END"),
+        }
+
+    def _payment(self, fan: int) -> Columns:
+        at = self._ago(self._draw(11, YEAR))
+        return {
+            "fan_id": f"{fan} + n * 3",
+            "kind": _one_of(Transaction.Kind.values, self._draw(12, len(Transaction.Kind.values))),
+            "amount_cents": f"100 + {self._draw(13, 20_000)}",
+            "occurred_at": at,
+            "created_at": at,
+            "source": "'import'",
+            "platform_id": "'crowd-' || CAST(n AS text)",
+        }
+
+    def _draw(self, what: int, below: int) -> str:
+        """A number of row ``n`` that looks drawn, from 0 and below ``below``: the upper bits of a product."""
+        start = (self.seed * 1_000_003 + what * 7_368_787) % 2**31
+        return f"(((n + {start}) * 2654435761 % 4294967296 / 1024 * {40_503 + 2 * what} % 4194304) % {below})"
+
+    def _last_word(self, number: str, seconds_before: str = "0") -> str:
+        """When a conversation ended: spread over a year, in no order."""
+        return self._ago(f"({number} * 7919 % {self.fans}) * {YEAR} / {self.fans} + {seconds_before}")
+
+    def _ago(self, seconds: str) -> str:
+        """So many seconds before now."""
+        now = self.now.replace(tzinfo=None, microsecond=0)
+        if connection.vendor == "postgresql":
+            return f"(timestamptz '{now}+00' - ({seconds}) * interval '1 second')"
+        return f"strftime('%Y-%m-%d %H:%M:%S', '{now}', '-' || CAST({seconds} AS text) || ' seconds')"
+
+
+def _one_of(values: Sequence[object], number: str) -> str:
+    quoted = [str(value) if isinstance(value, int) else f"'{value}'" for value in values]
+    return f"(CASE {number} {' '.join(f'WHEN {at} THEN {value}' for at, value in enumerate(quoted))} END)"
+
+
+# --- Into the tables
+
+
+def _next_key(model: type[models.Model]) -> int:
+    last = model._default_manager.order_by("-pk").values_list("pk", flat=True).first()
+    return (last or 0) + 1
+
+
+def _fill(model: type[models.Model], creator: Creator, how_many: int, columns: Columns) -> None:
+    """Insert so many rows; what they do not name has its column's default, and each gets a public id."""
+    written, values = [], []
+    with connection.cursor() as cursor:
+        for field in model._meta.concrete_fields:
+            expression, value = columns.get(field.attname), None
+            if field.attname == "public_id":
+                expression = _public_id(model, creator)
+            elif field.attname == "creator_id":
+                expression = str(creator.pk)
+            elif expression is None and field.primary_key:
+                continue
+            elif expression is None:
+                expression, value = "%s", field.get_db_prep_save(field.get_default(), connection)
+                values.append(value)
+            written.append((connection.ops.quote_name(str(field.column)), expression))
+        table = connection.ops.quote_name(model._meta.db_table)
+        names, expressions = (", ".join(parts) for parts in zip(*written, strict=True))
+        expressions = expressions.replace("%", "%%").replace("%%s", "%s")
+        cursor.execute(f"INSERT INTO {table} ({names}) SELECT {expressions} FROM {_numbers(how_many)}", values)
+        for statement in connection.ops.sequence_reset_sql(no_style(), [model]):
+            cursor.execute(statement)
+
+
+def _numbers(how_many: int) -> str:
+    if connection.vendor == "postgresql":
+        return f"generate_series(0::bigint, {how_many - 1}) AS numbers(n)"
+    counting = f"SELECT 0 AS n UNION ALL SELECT n + 1 FROM numbers WHERE n < {how_many - 1}"
+    return f"(WITH RECURSIVE numbers(n) AS ({counting}) SELECT n FROM numbers)"
+
+
+def _public_id(model: type[models.Model], creator: Creator) -> str:
+    if connection.vendor == "postgresql":
+        return f"md5('{model._meta.label} {creator.pk} ' || n)::uuid"
+    number = [Fan, Conversation, Message, Transaction].index(model)
+    return f"printf('%%08x%%08x%%016x', {creator.pk}, {number}, n)".replace("%%", "%")
+
+
+@contextmanager
+def _indexed_afterwards() -> Iterator[None]:
+    """On PostgreSQL, build the indexes once all rows are there: row by row it takes ten times as long."""
+    if connection.vendor != "postgresql":
+        yield
+        return
+    tables = [model._meta.db_table for model in (Fan, FanTag, Conversation, Message, Transaction)]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT indexrelid::regclass::text, pg_get_indexdef(indexrelid) FROM pg_index"
+            " WHERE indrelid::regclass::text = ANY(%s)"
+            " AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid)",
+            [tables],
+        )
+        indexes = cursor.fetchall()
+        # Only a superuser may leave the checks out; rows of ours refer to rows of ours.
+        cursor.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")
+        if cursor.fetchone() == (True,):
+            cursor.execute("SET LOCAL session_replication_role = replica")
+        for name, _definition in indexes:
+            cursor.execute(f"DROP INDEX {name}")
+        yield
+        # No index is built while checks of references are outstanding.
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        for _name, definition in indexes:
+            cursor.execute(definition)
