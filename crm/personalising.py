@@ -7,9 +7,12 @@ import re
 from collections.abc import Callable, Mapping
 
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.utils.translation import gettext as _
 
-from crm.models import Fan
+from crm.models import Fan, Snippet
+from crm.models.limits import TEXT_MAX
+from crm.models.naming import check_named
 
 _VARIABLE = re.compile(r"\{\s*(?P<name>[A-Za-z_]+)\s*(?:\|(?P<fallback>[^{}|]*))?\}")
 #: What the platform calls somebody who has chosen no name: u and digits.
@@ -61,3 +64,24 @@ def fill_in(text: str, fan: Fan) -> str:
         return read(fan) or (match["fallback"] or "").strip()
 
     return _VARIABLE.sub(value, text)
+
+
+def render(text: str, fan: Fan) -> str:
+    """``fill_in`` for a message. Raises ValidationError when it is too long with this fan's names."""
+    rendered = fill_in(text, fan)
+    if len(rendered) > TEXT_MAX:
+        words = _("At most %(max)d characters; with this fan's names it is %(length)d.")
+        raise ValidationError({"text": words % {"max": TEXT_MAX, "length": len(rendered)}})
+    return rendered
+
+
+def write_snippet(snippet: Snippet, *, name: str | None = None, text: str | None = None) -> None:
+    """Name the snippet, and write its text; None leaves what is. Raises ValidationError by column."""
+    with transaction.atomic():
+        if name is not None:
+            snippet.name = name
+        if text is not None:
+            snippet.text = text
+        check(snippet.text)
+        check_named(snippet)
+        snippet.save()

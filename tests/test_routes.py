@@ -29,7 +29,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, resolve
 from pytest_django import DjangoDbBlocker
 
 from crm import campaigning
-from crm.models import ApiKey, Creator, Membership, Note, Segment, Tag, User
+from crm.models import ApiKey, Creator, Membership, Note, Segment, Snippet, Tag, User
 from crm.models.messages import Status
 from crm.tests.factories import (
     PASSWORD,
@@ -129,6 +129,14 @@ PATCH  /api/crm/segments/<segment>                           401       404   403
 DELETE /api/crm/segments/<segment>                           401       404   403    403     204     204   404   write
 GET    /api/crm/segments/<segment>/count                     401       404   200    200     200     200   404   read
 GET    /api/crm/segments/<segment>/sample                    401       404   200    200     200     200   404   read
+GET    /api/crm/snippets                                     401       200   200    200     200     200   200   read
+POST   /api/crm/snippets                                     401       404   403    201     201     201   404   write
+       {"creatorId": "<creator>", "name": "Hello", "text": "Hello!"}
+GET    /api/crm/snippets/<snippet>                           401       404   200    200     200     200   404   read
+PATCH  /api/crm/snippets/<snippet>                           401       404   403    200     200     200   404   write
+       {"text": "Hi!"}
+DELETE /api/crm/snippets/<snippet>                           401       404   403    403     204     204   404   write
+GET    /api/crm/snippets/<snippet>/text?fanId=<fan>          401       404   200    200     200     200   404   read
 GET    /api/crm/transactions                                 401       200   200    200     200     200   200   read
 GET    /api/crm/subscription-events                          401       200   200    200     200     200   200   read
 GET    /api/crm/analytics/overview?creatorId=<creator>       401       404   200    200     200     200   404   read
@@ -369,6 +377,7 @@ def make_world() -> dict[str, object]:
         "tag": Tag.objects.add(creator, name="VIP").public_id,
         "other_tag": Tag.objects.add(creator, name="Whale").public_id,
         "note": Note.objects.write(fan, author=User.objects.get(username="owner"), text="Likes milk.").public_id,
+        "snippet": Snippet.objects.create(creator=creator, name="Hello", text="Hello {name|there}!").public_id,
         "segment": Segment.objects.create(creator=creator, name="Everybody").public_id,
         "conversation": conversation.public_id,
         "queued": make_message(conversation).public_id,

@@ -3,9 +3,11 @@
 import uuid
 from typing import TYPE_CHECKING, Self
 
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxLengthValidator, ProhibitNullCharactersValidator
 from django.db import models
 from django.db.models.functions import Lower
+from django.utils.translation import gettext as _
 
 from crm.models.creators import Creator, visible_to
 from crm.models.messages import Message
@@ -42,3 +44,7 @@ class Snippet(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        if not self.text.strip():
+            raise ValidationError({"text": _("Write something: the snippet is empty.")})
