@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import shutil
 import signal
 import sys
 from pathlib import Path
@@ -19,7 +20,9 @@ def main() -> None:
     os.umask(0o077)
     environ.Env.read_env(BASE_DIR / ".env")
     home = _home()
-    for folder in (home, home / "log", home / "redis"):
+    # The counters of the web processes begin with them.
+    shutil.rmtree(home / "metrics", ignore_errors=True)
+    for folder in (home, home / "log", home / "redis", home / "metrics"):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     _be_the_only_one(home)
     port = _port()

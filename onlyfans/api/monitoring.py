@@ -1,5 +1,6 @@
 """For those who watch: staff, and programs with the monitoring token."""
 
+import os
 from http import HTTPStatus
 from typing import Any
 
@@ -10,6 +11,7 @@ from django.utils.cache import add_never_cache_headers
 from django.utils.crypto import constant_time_compare
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
+from prometheus_client.multiprocess import MultiProcessCollector
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
@@ -19,6 +21,7 @@ from rest_framework.views import APIView
 from crm.models import ApiKey, Dispatch
 from onlyfans.metrics import FromRows
 from onlyfans.monitoring import State, components
+from ratelimit.throttles import UNAVAILABLE
 
 #: What ``request.auth`` is for a program that showed the token.
 PROBE = "monitoring token"
@@ -93,5 +96,10 @@ class Metrics(Watched):
     def get(self, request: Request) -> HttpResponse:
         registry = CollectorRegistry()
         registry.register(FromRows())
+        if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        else:
+            # What no row says; this process knows its own part of it only.
+            registry.register(UNAVAILABLE)
         encode, content_type = choose_encoder(request.headers.get("Accept", ""))
         return HttpResponse(encode(registry), content_type=content_type)

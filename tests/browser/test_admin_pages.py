@@ -66,8 +66,9 @@ def test_a_fan_is_made_beside_a_new_creator_in_a_popup(
     expect(staff.locator(".field-creator .select2-selection")).to_contain_text("Mia")
 
     staff.get_by_label("Platform id").fill("fan_1")
-    staff.get_by_role("link", name="Today").click()
-    staff.get_by_role("link", name="Now").click()
+    last_seen = staff.locator(".field-last_seen_at")
+    last_seen.get_by_role("link", name="Today").click()
+    last_seen.get_by_role("link", name="Now").click()
     staff.get_by_role("button", name="Save", exact=True).click()
 
     expect(staff.locator(".messagelist .success")).to_be_visible()

@@ -11,6 +11,7 @@ from crm.clock import database_now
 from crm.models import Dispatch, Worker
 from crm.tests.factories import PASSWORD, make_creator, make_user
 from onlyfans.models import Connection
+from ratelimit.throttles import UNAVAILABLE
 
 pytestmark = pytest.mark.django_db
 
@@ -212,3 +213,16 @@ def test_metrics_are_in_the_format_that_prometheus_asks_for(
     assert answer.status_code == 200
     assert answer.headers["Content-Type"].startswith(content_type)
     assert "# TYPE huntaze_messages gauge" in answer.text
+
+
+def test_metrics_count_the_requests_that_passed_because_redis_did_not_answer(
+    client: Client, token: dict[str, str]
+) -> None:
+    def counted() -> float:
+        lines = client.get(METRICS, headers=token | {"Accept": "text/plain"}).text.splitlines()
+        return float(next(line.split()[-1] for line in lines if line.startswith("huntaze_throttle_unavailable_total")))
+
+    before = counted()
+    UNAVAILABLE.inc()
+
+    assert counted() == before + 1
