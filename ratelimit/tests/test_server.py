@@ -179,7 +179,9 @@ class TestFaults:
         assert bucket.take(KEY, LIMITS, not_full_for=taken.state.full_in) == Lost()
         assert isinstance(bucket.take(KEY, LIMITS), Taken)
 
-    def test_one_frozen_for_5_seconds_costs_a_bounded_time_a_question_and_no_token_twice(self, own: RedisProcess) -> None:
+    def test_one_frozen_for_5_seconds_costs_a_bounded_time_a_question_and_no_token_twice(
+        self, own: RedisProcess
+    ) -> None:
         bucket = Bucket.at(own.endpoint)
         bucket.ping()
         own.signal(signal.SIGSTOP)
