@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 from uuid import uuid4
 
@@ -42,7 +43,6 @@ TOLD = (
     "last_seen_at",
     "last_purchase_at",
 )
-_COUNTED = ("value_cents", "last_purchase_at")
 _READ = ("pk", "public_id", *TOLD)
 _CONSTANT = {"is_priority": False, "blocked_at": None}
 _DERIVED = {column.name: column for column in Fan._meta.concrete_fields if isinstance(column, SearchText | SortText)}
@@ -263,13 +263,12 @@ def derived_by(fan: Known, changes: Known) -> Known:
 def fingerprint(fan: Mapping[str, Any]) -> str:
     """Of all that a file can say of a fan: equal as long as nobody has changed any of it.
 
-    Without what is counted from payments: whoever has any is not the same any more.
+    Without what is counted from payments: whoever has any is not the same any more. Moments are in UTC.
     """
-    said = "\x1f".join(
-        str(int(value.timestamp() * 1_000_000)) if isinstance(value, datetime) else str(value)
-        for value in (fan[name] for name in TOLD if name not in _COUNTED)
-    )
-    return hashlib.blake2b(said.encode(), digest_size=8).hexdigest()
+    return hashlib.blake2b(repr(_compared(fan)).encode(), digest_size=8).hexdigest()
+
+
+_compared = itemgetter(*(name for name in TOLD if name not in ("value_cents", "last_purchase_at")))
 
 
 # --- Known ones
