@@ -16,6 +16,7 @@ from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 
 from crm.clock import database_now
+from crm.importing.forgetting import forget_files_with
 from crm.models import Conversation, Creator, Fan, KeptReply, Line, Message, Recipient, Tally
 from crm.models.campaigns import EXCLUDED
 from crm.models.messages import Status
@@ -42,6 +43,7 @@ def erase_fan(fan: Fan) -> None:
         fan.transactions.update(description="")
         _leave_campaigns(fan)
         _forget_replies(fan)
+        forget_files_with(fan)
         _forget_in_the_log(fan)
         fan.delete()
 

@@ -41,7 +41,7 @@ def encoding_of(stream: BinaryIO) -> str:
             return name
     if sample := head[:2048]:
         even, odd = sample[::2].count(0), sample[1::2].count(0)
-        if max(even, odd) > len(sample) / 4:
+        if max(even, odd) > len(sample) / 4 and min(even, odd) < len(sample) / 40:
             return "utf-16-le" if odd > even else "utf-16-be"
     return _eight_bits(head, stream)
 

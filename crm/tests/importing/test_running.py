@@ -10,6 +10,7 @@ import pytest
 from django.db import connection, transaction
 
 from crm.clock import database_now
+from crm.erasing import erase_fan
 from crm.importing import fans, running
 from crm.importing.rows import Row
 from crm.importing.running import work
@@ -303,3 +304,16 @@ def test_undoing_payments_takes_them_off_the_fans_value(imported: Run) -> None:
 
     fan.refresh_from_db()
     assert (fan.value_cents, creator.fans.count(), Transaction.objects.count()) == (0, 1, 0)
+
+
+@pytest.mark.django_db
+def test_who_is_erased_is_in_no_kept_file_any_more(imported: Run) -> None:
+    creator = make_creator()
+    theirs = imported(creator, "Username\nAva.K\n", "theirs.csv")
+    others = imported(creator, "Username\nbo\n", "others.csv")
+
+    erase_fan(creator.fans.get(handle="Ava.K"))
+
+    theirs.refresh_from_db()
+    assert (theirs.has_file, theirs.parts.count(), theirs.created_count) == (False, 0, 1)
+    assert others.parts.count() == 1

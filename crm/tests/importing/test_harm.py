@@ -1,0 +1,82 @@
+"""F24: files made to do harm. They cost a reason, not memory, and no good row is lost."""
+
+import io
+from collections import Counter
+
+import pytest
+
+from crm.importing.problems import CannotImport
+from crm.importing.records import LINE_MAX, Record, Refused, records
+from crm.importing.rows import Options, Row, RowReader
+from crm.importing.survey import survey
+from crm.models import Creator
+
+HEADER = "Fan ID,Username,Display Name\n"
+GOOD = "7,ava,Ava\n"
+
+
+def read(content: bytes) -> tuple[list[str], Counter[str]]:
+    """The usernames of the good rows, and how often which problem was found."""
+    found = survey(lambda: io.BytesIO(content), Options())
+    reader = RowReader(found.reading, Creator(name="Ava"))
+    rows = records(io.TextIOWrapper(io.BytesIO(content), found.reading.encoding, "surrogateescape", newline=""), ",")
+    next(rows)
+    good, codes = [], Counter[str]()
+    for record in rows:
+        row = reader.read(record)
+        if isinstance(row, Row):
+            good.append(row.values["handle"])
+        else:
+            codes.update(problem.code for problem in row)
+    return good, codes
+
+
+@pytest.mark.parametrize(
+    ("harm", "codes"),
+    [
+        ('1,"bo,Bo\n' + "2,cy,Cy\n" * 300, {"unclosed_quote": 1}),
+        ("1,bo," + "x" * 1_000_000 + "\n", {"line_too_long": 1}),
+        ("," * 1_000_000 + "\n", {"line_too_long": 1}),
+        ("," * 5_000 + "\n", {}),
+        (',"' * 500_000 + "\n", {"line_too_long": 1}),
+        (',"' * 30_000 + "\n", {"cell_count": 1}),
+        ("\0" * 60_000 + "\n", {"cell_count": 1}),
+        ('1,bo,"' + "x\n" * 150, {"unclosed_quote": 1, "cell_count": 149}),
+        ('1,bo,"' + ("x" * 60_000 + "\n") * 3, {"unclosed_quote": 1, "cell_count": 2}),
+        ("\r" * 10_000, {}),
+    ],
+    ids=[
+        "a quote never closed",
+        "one endless cell",
+        "a million commas",
+        "nothing but commas",
+        "a bomb of quotes",
+        "a smaller bomb of quotes",
+        "NULs",
+        "a cell of too many lines",
+        "a cell of too many characters",
+        "bare carriage returns",
+    ],
+)
+def test_harm_costs_itself_and_the_good_rows_stay(harm: str, codes: dict[str, int]) -> None:
+    good, found = read((HEADER + GOOD + harm + "8,el,El\n").encode())
+
+    assert (good[0], good[-1]) == ("ava", "el")
+    assert found == codes
+
+
+def test_a_file_of_quotes_is_read_in_time_that_its_length_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lines of a refused record are read again; once that was too much, a record is one line."""
+    monkeypatch.setattr("crm.importing.records.READ_TWICE_MAX", 1_000)
+    text = io.StringIO('a,"b\n' * 1_001)
+    rows = list(records(text, ","))
+
+    assert all(isinstance(row, Record | Refused) for row in rows)
+    assert len(rows) >= 900
+
+
+def test_a_header_that_never_ends_is_refused() -> None:
+    with pytest.raises(CannotImport) as refusal:
+        survey(lambda: io.BytesIO(("Username" + ",c" * LINE_MAX).encode()), Options())
+
+    assert refusal.value.code == "bad_header"
