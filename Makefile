@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test faults lint requirements clean
+.PHONY: help run test faults lint schema requirements clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -18,6 +18,8 @@ PRODUCTION := $(LAPTOP) DEBUG=0 SECRET_KEY=cR8mWq2vXz5tLkNp7sYd4gHj9bFe3uAo6iTcV
 	JWT_SIGNING_KEY=Lr7uXn2pQs9vBe4wKz8mTy3cHd6gFa5j \
 	AWS_REGION=eu-west-3 SQS_RATE_LIMITER_QUEUE_URL=https://sqs.example.com/1/huntaze-rate-limiter-queue \
 	SQS_RATE_LIMITER_DLQ_URL=https://sqs.example.com/1/huntaze-rate-limiter-queue-dlq
+# Says what is wrong with it on stderr, and fails.
+SCHEMA = $(LAPTOP) $(BIN)/python manage.py spectacular --fail-on-warn --validate
 
 help: ## Show these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -37,7 +39,12 @@ lint: $(VENV)/.test-installed ## Check style, types, import contracts, migration
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(LAPTOP) $(BIN)/python manage.py makemigrations --check --dry-run
+	@fresh=$$(mktemp) && trap 'rm -f $$fresh' EXIT && $(SCHEMA) --file $$fresh && \
+		diff docs/openapi.yaml $$fresh >&2 || { echo "docs/openapi.yaml is not what the code says, or has warnings: make schema" >&2; exit 1; }
 	$(PRODUCTION) $(BIN)/python manage.py check --deploy --fail-level WARNING
+
+schema: $(VENV)/.test-installed ## Write the API's description to docs/openapi.yaml
+	$(SCHEMA) --file docs/openapi.yaml
 
 requirements: $(VENV)/.test-installed ## Resolve requirements*.in into requirements*.txt
 	@$(BIN)/uv pip compile --quiet --no-emit-index-url --no-emit-find-links --universal --python-version 3.11 requirements.in -o requirements.txt

@@ -9,12 +9,14 @@ from uuid import UUID
 
 import structlog
 from django.core.exceptions import ImproperlyConfigured
-from rest_framework import exceptions, status
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import exceptions, serializers, status
 from rest_framework.decorators import api_view, authentication_classes, permission_classes, throttle_classes
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from crm.api.shapes import ProblemShape
 from crm.clock import database_now
 from onlyfans.keyring import CannotOpen
 from onlyfans.models import Connection, WebhookEvent
@@ -54,6 +56,28 @@ class CannotCheck(exceptions.APIException):
     default_code = "cannot_check"
 
 
+class EventShape(serializers.Serializer[Any]):
+    """What a provider sends; the ledger reads the payload by its kind."""
+
+    event = serializers.CharField(max_length=KIND_MAX)
+    account_id = serializers.CharField()
+    payload = serializers.DictField()
+
+
+class KeptShape(serializers.Serializer[Any]):
+    received = serializers.BooleanField()
+    duplicate = serializers.BooleanField()
+
+
+@extend_schema(
+    request=EventShape,
+    parameters=[
+        OpenApiParameter(
+            "Signature", str, OpenApiParameter.HEADER, description="Lower-case hex HMAC-SHA256 of the raw body."
+        )
+    ],
+    responses={200: KeptShape, 401: ProblemShape, 413: ProblemShape, 503: ProblemShape},
+)
 @api_view(["POST"])
 @authentication_classes([])
 @permission_classes([AllowAny])

@@ -81,7 +81,7 @@ def one_leg(name: str, arguments: Sequence[str]) -> list[Result]:
 
 
 def both(arguments: Sequence[str]) -> list[Result]:
-    plain, journeys = [*arguments, "-m", "not journey and not faults"], [*arguments, "-m", "journey"]
+    plain, journeys = [*arguments, "-m", "not journey and not faults and not contract"], [*arguments, "-m", "journey"]
     with (
         postgresql() as server,
         beside(Leg("SQLite, journeys", journeys)) as paced,

@@ -201,6 +201,8 @@ POST   /api/onlyfans/import/csv                              401       404   403
        {"creatorId": "<creator>", "file": "@Username,Name"}
 POST   /api/onlyfans/webhooks/<connection>                   401       401   401    401     401     401   401   -
        {}
+GET    /api/schema                                           200       200   200    200     200     200   200   -
+GET    /api/docs                                             200       200   200    200     200     200   200   -
 *      /api/nowhere                                          404       404   404    404     404     404   404   -
 """
 

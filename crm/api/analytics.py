@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -16,7 +17,7 @@ from rest_framework.views import APIView
 from crm import analytics
 from crm.analytics import ACTIVE_DAYS, TOP_FANS, Money, Period, ReplyTime, Unit
 from crm.api.access import one_creator
-from crm.api.fans import shown, with_what_is_shown
+from crm.api.fans import FanShape, shown, with_what_is_shown
 from crm.api.paging import Query
 from crm.api.shapes import iso
 from crm.models import Creator, SubscriptionEvent, Transaction
@@ -51,9 +52,100 @@ class CreatorQuery(Query):
     creatorId = serializers.UUIDField(required=False)
 
 
+class AmountShape(serializers.Serializer[Any]):
+    currency = serializers.CharField()
+    amountCents = serializers.IntegerField()
+
+
+class MoneyShape(AmountShape):
+    netCents = serializers.IntegerField(allow_null=True)
+    payments = serializers.IntegerField()
+
+
+class FigureShape(serializers.Serializer[Any]):
+    """``value`` and ``previous`` are null where no row can tell."""
+
+    value = serializers.IntegerField(allow_null=True)
+    previous = serializers.IntegerField(allow_null=True)
+    rows = serializers.CharField(help_text="The address of what was counted.")
+
+
+class AmountFigureShape(FigureShape):
+    value = AmountShape(many=True)  # type: ignore[assignment]
+
+
+class MoneyFigureShape(FigureShape):
+    value = MoneyShape(many=True, allow_null=True)  # type: ignore[assignment]
+    previous = MoneyShape(many=True, allow_null=True)  # type: ignore[assignment]
+
+
+class ReplyTimeShape(serializers.Serializer[Any]):
+    medianSeconds = serializers.IntegerField(allow_null=True)
+    answered = serializers.IntegerField()
+    unanswered = serializers.IntegerField()
+
+
+class ReplyTimeFigureShape(FigureShape):
+    value = ReplyTimeShape(allow_null=True)  # type: ignore[assignment]
+    previous = ReplyTimeShape(allow_null=True)  # type: ignore[assignment]
+
+
+class PeriodShape(serializers.Serializer[Any]):
+    creatorId = serializers.UUIDField()
+    timezone = serializers.CharField()
+    currency = serializers.CharField()
+    to = serializers.DateField()
+    previousFrom = serializers.DateField()
+    previousTo = serializers.DateField()
+
+    def get_fields(self) -> dict[str, Any]:
+        return super().get_fields() | {"from": serializers.DateField()}
+
+
+class OverviewShape(PeriodShape):
+    totalFans = FigureShape()
+    activeFans = FigureShape()
+    lifetimeValue = AmountFigureShape()
+    revenue = MoneyFigureShape()
+    newSubscribers = FigureShape()
+    lostSubscribers = FigureShape()
+    replyTime = ReplyTimeFigureShape()
+
+
+class BucketShape(serializers.Serializer[Any]):
+    money = MoneyShape(many=True)
+
+    def get_fields(self) -> dict[str, Any]:
+        return {"from": serializers.DateField()} | super().get_fields()
+
+
+class RevenueShape(PeriodShape):
+    unit = serializers.ChoiceField(choices=[unit.value for unit in Unit])
+    total = MoneyFigureShape()
+    results = BucketShape(many=True)
+
+
+class TopFansShape(serializers.Serializer[Any]):
+    creatorId = serializers.UUIDField()
+    results = FanShape(many=True)
+    rows = serializers.CharField()
+
+
+class CampaignMoneyShape(serializers.Serializer[Any]):
+    campaignId = serializers.UUIDField()
+    name = serializers.CharField()
+    money = MoneyShape(many=True)
+    rows = serializers.CharField()
+
+
+class EarningsShape(PeriodShape):
+    results = CampaignMoneyShape(many=True)
+
+
 class Overview(APIView):
     """GET: the figures of a period beside those of the one before it."""
 
+    @extend_schema(parameters=[PeriodQuery], responses={200: OverviewShape})
     def get(self, request: Request) -> Response:
         query = PeriodQuery.of(request)
         creator = one_creator(request, query.get("creatorId"))
@@ -90,6 +182,7 @@ class Overview(APIView):
 class Revenue(APIView):
     """GET: revenue by day, week or month."""
 
+    @extend_schema(parameters=[RevenueQuery], responses={200: RevenueShape})
     def get(self, request: Request) -> Response:
         query = RevenueQuery.of(request)
         creator = one_creator(request, query.get("creatorId"))
@@ -117,6 +210,7 @@ class Revenue(APIView):
 class TopFans(APIView):
     """GET: the ten fans who spent most."""
 
+    @extend_schema(parameters=[CreatorQuery], responses={200: TopFansShape})
     def get(self, request: Request) -> Response:
         creator = one_creator(request, CreatorQuery.of(request).get("creatorId"))
         fans = list(with_what_is_shown(analytics.top_fans(creator)))
@@ -127,6 +221,7 @@ class TopFans(APIView):
 class CampaignEarnings(APIView):
     """GET: what fans paid in the period because of each campaign, by currency."""
 
+    @extend_schema(parameters=[PeriodQuery], responses={200: EarningsShape})
     def get(self, request: Request) -> Response:
         query = PeriodQuery.of(request)
         creator = one_creator(request, query.get("creatorId"))

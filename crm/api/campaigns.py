@@ -7,6 +7,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Q, Sum
 from django.utils.translation import gettext as _
+from drf_spectacular.utils import extend_schema
 from rest_framework import exceptions, serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -16,9 +17,10 @@ from crm import audiences, campaigning
 from crm.api.access import Creators, creators_of, found, one_creator, require_manager, user_of
 from crm.api.idempotency import idempotent
 from crm.api.paging import ListQuery
+from crm.api.shapes import ProblemShape, Shape, WaitingShape, media_urls, page_of, paid_rules
 from crm.clock import database_now
 from crm.forecast import completion
-from crm.models import ApiKey, Attachment, Campaign, Creator, Fan, IllegalCampaignMove, Message
+from crm.models import ApiKey, Campaign, Creator, Fan, IllegalCampaignMove, Message
 from crm.models.campaigns import EXCLUDED, WAITING
 from crm.models.messages import Status
 from crm.paging import sortings
@@ -44,12 +46,12 @@ class CampaignShape(serializers.Serializer[Any]):
     mediaUrls = serializers.ListField(source="media_urls", child=serializers.CharField())
     audience = serializers.JSONField()
     exclusions = serializers.JSONField()
-    quietFrom = serializers.TimeField(source="quiet_from")
-    quietUntil = serializers.TimeField(source="quiet_until")
+    quietFrom = serializers.TimeField(source="quiet_from", allow_null=True)
+    quietUntil = serializers.TimeField(source="quiet_until", allow_null=True)
     pauseAtErrorPercent = serializers.IntegerField(source="pause_at_error_percent")
-    scheduledAt = serializers.DateTimeField(source="scheduled_at")
-    launchedAt = serializers.DateTimeField(source="launched_at")
-    finishedAt = serializers.DateTimeField(source="finished_at")
+    scheduledAt = serializers.DateTimeField(source="scheduled_at", allow_null=True)
+    launchedAt = serializers.DateTimeField(source="launched_at", allow_null=True)
+    finishedAt = serializers.DateTimeField(source="finished_at", allow_null=True)
     createdAt = serializers.DateTimeField(source="created_at")
     totalRecipients = serializers.SerializerMethodField("total_recipients")
     counts = serializers.SerializerMethodField(help_text="Recipients by state; they add up to totalRecipients.")
@@ -64,17 +66,30 @@ class CampaignShape(serializers.Serializer[Any]):
         return {tally.state: tally.number for tally in campaign.tallies.all() if tally.number}
 
 
-class CampaignValues(serializers.Serializer[Any]):
+class EarnedShape(serializers.Serializer[Any]):
+    currency = serializers.CharField()
+    amountCents = serializers.IntegerField()
+
+
+class CampaignInDetail(CampaignShape):
+    estimatedCompletionTime = serializers.DateTimeField(allow_null=True)
+    waiting = WaitingShape(allow_null=True)
+    earnings = EarnedShape(many=True)
+    purchases = serializers.IntegerField()
+
+
+class CampaignValues(Shape):
     """What may be written of a campaign that has not begun. The ledger checks the rules."""
+
+    example = {"name": "Sunday", "text": "Hello {name|there}!", "audience": {"rule": {"conditions": []}}}
+    rules = paid_rules(media="mediaUrls")
 
     name = serializers.CharField(max_length=Campaign.NAME_MAX)
     text = serializers.CharField(max_length=Message.TEXT_MAX, trim_whitespace=False)
     priceCents = serializers.IntegerField(
         source="price_cents", min_value=0, max_value=Message.PRICE_MAX_CENTS, default=0
     )
-    mediaUrls = serializers.ListField(
-        source="media_urls", child=serializers.CharField(max_length=Attachment.URL_MAX), default=list
-    )
+    mediaUrls = media_urls()
     audience = serializers.DictField(default=dict, help_text="One of segment, rule, fans.")
     exclusions = serializers.DictField(
         default=dict, help_text="segments, messagedWithinHours, alreadyBought, frequencyCap."
@@ -104,6 +119,7 @@ class CampaignList(APIView):
 
     input_shape = NewCampaign
 
+    @extend_schema(parameters=[CampaignQuery], responses={200: page_of(CampaignShape)})
     def get(self, request: Request) -> Response:
         query = CampaignQuery.of(request)
         creators = creators_of(request, query.get("creatorId"))
@@ -112,6 +128,7 @@ class CampaignList(APIView):
             campaigns = campaigns.filter(status=wanted)
         return query.reply(request, campaigns, lambda rows: _shown(rows, creators))
 
+    @extend_schema(responses={201: CampaignInDetail})
     @idempotent
     def post(self, request: Request) -> Response:
         shape = NewCampaign(data=request.data)
@@ -128,9 +145,11 @@ class CampaignDetail(APIView):
 
     input_shape = CampaignValues
 
+    @extend_schema(responses={200: CampaignInDetail})
     def get(self, request: Request, campaign_id: str) -> Response:
         return Response(_in_detail(_find(request, campaign_id)))
 
+    @extend_schema(responses={200: CampaignInDetail, 409: ProblemShape})
     def patch(self, request: Request, campaign_id: str) -> Response:
         campaign = _find_to_decide(request, campaign_id)
         shape = CampaignValues(data=request.data, partial=True)
@@ -138,6 +157,7 @@ class CampaignDetail(APIView):
         _decide(lambda: campaigning.change(campaign, **shape.validated_data))
         return Response(_in_detail(campaign))
 
+    @extend_schema(responses={204: None, 409: ProblemShape})
     def delete(self, request: Request, campaign_id: str) -> Response:
         campaign = _find_to_decide(request, campaign_id)
         _decide(lambda: campaigning.discard(campaign))
@@ -151,6 +171,7 @@ class CampaignAct(APIView):
     input_shape = CampaignValues
     key_scope = ApiKey.Scope.SEND
 
+    @extend_schema(request=None, responses={200: CampaignInDetail, 400: ProblemShape, 409: ProblemShape})
     def post(self, request: Request, campaign_id: str) -> Response:
         campaign = _find_to_decide(request, campaign_id)
         _decide(lambda: self.act(campaign))
@@ -187,12 +208,25 @@ class CampaignRetry(CampaignAct):
     act = staticmethod(campaigning.retry_failed)
 
 
-class PreviewShape(serializers.Serializer[Any]):
+class PreviewShape(Shape):
     creatorId = serializers.UUIDField(source="creator", required=False, default=None)
     text = serializers.CharField(max_length=Message.TEXT_MAX, trim_whitespace=False, default="", allow_blank=True)
-    mediaUrls = serializers.ListField(source="media_urls", child=serializers.CharField(), default=list)
+    mediaUrls = media_urls()
     audience = serializers.DictField()
     exclusions = serializers.DictField(default=dict)
+
+
+class PreviewedFanShape(serializers.Serializer[Any]):
+    fanId = serializers.UUIDField()
+    name = serializers.CharField()
+    text = serializers.CharField()
+
+
+class PreviewedShape(serializers.Serializer[Any]):
+    total = serializers.IntegerField()
+    reached = serializers.IntegerField()
+    excluded = serializers.DictField(child=serializers.IntegerField(), help_text="How many, by reason.")
+    sample = PreviewedFanShape(many=True)
 
 
 class CampaignPreview(APIView):
@@ -201,6 +235,7 @@ class CampaignPreview(APIView):
     input_shape = PreviewShape
     key_scope = ApiKey.Scope.READ
 
+    @extend_schema(responses={200: PreviewedShape})
     def post(self, request: Request) -> Response:
         shape = PreviewShape(data=request.data)
         shape.is_valid(raise_exception=True)
@@ -221,10 +256,10 @@ class RecipientShape(serializers.Serializer[Any]):
     handle = serializers.CharField(source="fan.handle")
     state = serializers.CharField()
     excluded = serializers.CharField(help_text="Why this fan is left out.")
-    messageId = serializers.UUIDField(source="message.public_id", default=None)
+    messageId = serializers.UUIDField(source="message.public_id", default=None, allow_null=True)
     cause = serializers.CharField(source="message.cause", default="")
-    sentAt = serializers.DateTimeField(source="message.sent_at", default=None)
-    purchasedAt = serializers.DateTimeField(source="message.purchased_at", default=None)
+    sentAt = serializers.DateTimeField(source="message.sent_at", default=None, allow_null=True)
+    purchasedAt = serializers.DateTimeField(source="message.purchased_at", default=None, allow_null=True)
 
 
 class RecipientQuery(ListQuery):
@@ -237,6 +272,7 @@ class RecipientQuery(ListQuery):
 class CampaignRecipients(APIView):
     """GET: every recipient of a launched campaign and what became of it."""
 
+    @extend_schema(parameters=[RecipientQuery], responses={200: page_of(RecipientShape)})
     def get(self, request: Request, campaign_id: str) -> Response:
         campaign = _find(request, campaign_id)
         query = RecipientQuery.of(request)
@@ -246,19 +282,28 @@ class CampaignRecipients(APIView):
         return query.reply(request, recipients, lambda rows: list(RecipientShape(rows, many=True).data))
 
 
-class BulkShape(serializers.Serializer[Any]):
+class BulkShape(Shape):
+    example = {"recipientIds": ["fan_123"], "content": "Hello!"}
+    rules = paid_rules(media="mediaUrls")
+
     recipientIds = serializers.ListField(
         source="audience", child=serializers.CharField(max_length=64), min_length=1, max_length=BULK_MAX
     )
     creatorId = serializers.UUIDField(source="creator", required=False, default=None)
     content = serializers.CharField(source="text", max_length=Message.TEXT_MAX, trim_whitespace=False)
-    mediaUrls = serializers.ListField(
-        source="media_urls", child=serializers.CharField(max_length=Attachment.URL_MAX), default=list
-    )
+    mediaUrls = media_urls()
     priceCents = serializers.IntegerField(
         source="price_cents", min_value=0, max_value=Message.PRICE_MAX_CENTS, default=0
     )
     campaignName = serializers.CharField(source="name", max_length=Campaign.NAME_MAX, default="")
+
+
+class BulkSentShape(serializers.Serializer[Any]):
+    campaignId = serializers.UUIDField()
+    totalRecipients = serializers.IntegerField()
+    queued = serializers.IntegerField()
+    estimatedCompletionTime = serializers.DateTimeField(allow_null=True)
+    status = serializers.ChoiceField(choices=Campaign.Status.values)
 
 
 class BulkSend(APIView):
@@ -268,6 +313,7 @@ class BulkSend(APIView):
     throttle_scope = "bulk"
     key_scope = ApiKey.Scope.SEND
 
+    @extend_schema(responses={202: BulkSentShape})
     @idempotent
     def post(self, request: Request) -> Response:
         shape = BulkShape(data=request.data)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.utils.translation import gettext as _
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -26,9 +27,18 @@ class ChangesQuery(Query):
     limit = serializers.IntegerField(min_value=1, max_value=LIMIT_MAX, default=LIMIT_DEFAULT)
 
 
+class ChangesShape(serializers.Serializer[Any]):
+    after = serializers.CharField(help_text="What to ask with the next time.")
+    more = serializers.BooleanField()
+    pollAfterSeconds = serializers.IntegerField()
+    messages = conversations.MessageShape(many=True)
+    conversations = conversations.ConversationShape(many=True)
+
+
 class Changes(APIView):
     """GET: messages and conversations that changed after ``after``; without it, only where to begin."""
 
+    @extend_schema(parameters=[ChangesQuery], responses={200: ChangesShape})
     def get(self, request: Request) -> Response:
         query = ChangesQuery.of(request)
         now = latest(creators_of(request, query.get("creatorId")))

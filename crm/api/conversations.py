@@ -6,6 +6,7 @@ from typing import Any
 from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -14,10 +15,10 @@ from rest_framework.views import APIView
 from crm.api.access import creators_of, found, require_writer, user_of
 from crm.api.idempotency import idempotent
 from crm.api.paging import ListQuery
-from crm.api.shapes import iso
+from crm.api.shapes import Shape, iso, media_urls, page_of, paid_rules
 from crm.conditions import Scope
 from crm.forecast import Forecast, forecasts
-from crm.models import ApiKey, Attachment, Conversation, Message, User
+from crm.models import ApiKey, Conversation, Message, User
 from crm.paging import always, sortings
 
 
@@ -32,7 +33,7 @@ class FanBrief(serializers.Serializer[Any]):
     handle = serializers.CharField()
     name = serializers.CharField()
     valueCents = serializers.IntegerField(source="value_cents")
-    lastSeenAt = serializers.DateTimeField(source="last_seen_at")
+    lastSeenAt = serializers.DateTimeField(source="last_seen_at", allow_null=True)
     isPriority = serializers.BooleanField(source="is_priority")
 
 
@@ -57,7 +58,7 @@ class MessageShape(serializers.Serializer[Any]):
     status = serializers.CharField()
     text = serializers.CharField()
     priceCents = serializers.IntegerField(source="price_cents")
-    attachments = serializers.SlugRelatedField[Attachment](slug_field="url", many=True, read_only=True)
+    attachments = serializers.SerializerMethodField()
     priority = serializers.IntegerField()
     causeCode = serializers.CharField(source="cause_code")
     cause = serializers.CharField()
@@ -65,12 +66,15 @@ class MessageShape(serializers.Serializer[Any]):
     estimatedSendTime = serializers.SerializerMethodField("forecast_time")
     waiting = serializers.SerializerMethodField("forecast_reason")
     createdAt = serializers.DateTimeField(source="created_at")
-    sentAt = serializers.DateTimeField(source="sent_at")
-    deliveredAt = serializers.DateTimeField(source="delivered_at")
-    readAt = serializers.DateTimeField(source="read_at")
-    purchasedAt = serializers.DateTimeField(source="purchased_at")
+    sentAt = serializers.DateTimeField(source="sent_at", allow_null=True)
+    deliveredAt = serializers.DateTimeField(source="delivered_at", allow_null=True)
+    readAt = serializers.DateTimeField(source="read_at", allow_null=True)
+    purchasedAt = serializers.DateTimeField(source="purchased_at", allow_null=True)
     platformId = serializers.CharField(source="platform_id")
     seq = serializers.IntegerField()
+
+    def get_attachments(self, message: Message) -> list[str]:
+        return [attachment.url for attachment in message.attachments.all()]
 
     def forecast_time(self, message: Message) -> str | None:
         forecast = self._forecast(message)
@@ -85,6 +89,7 @@ class MessageShape(serializers.Serializer[Any]):
         return known.get(message.pk)
 
 
+@extend_schema_field({"anyOf": [{"const": "me"}, {"type": "string", "format": "uuid"}]})
 class AssigneeField(serializers.Field):
     """ "me", or the id of somebody."""
 
@@ -92,16 +97,17 @@ class AssigneeField(serializers.Field):
         return "me" if data == "me" else serializers.UUIDField().run_validation(data)
 
 
-class NewMessageShape(serializers.Serializer[Any]):
-    """What a client writes. The ledger checks the rules; ``source`` names the verb's argument."""
+class NewMessageShape(Shape):
+    """A message into a conversation."""
+
+    example = {"text": "A picture for you", "priceCents": 500, "attachments": ["https://media.example.com/1.jpg"]}
+    rules = paid_rules(media="attachments")
 
     text = serializers.CharField(max_length=Message.TEXT_MAX, trim_whitespace=False)
     priceCents = serializers.IntegerField(
         source="price_cents", min_value=0, max_value=Message.PRICE_MAX_CENTS, default=0
     )
-    attachments = serializers.ListField(
-        source="media_urls", child=serializers.CharField(max_length=Attachment.URL_MAX), default=list
-    )
+    attachments = media_urls()
 
 
 class ConversationQuery(ListQuery):
@@ -115,6 +121,7 @@ class ConversationQuery(ListQuery):
 class ConversationList(APIView):
     """GET: the user's conversations, newest first."""
 
+    @extend_schema(parameters=[ConversationQuery], responses={200: page_of(ConversationShape)})
     def get(self, request: Request) -> Response:
         query = ConversationQuery.of(request)
         creators = creators_of(request, query.get("creatorId"))
@@ -126,11 +133,14 @@ class ConversationList(APIView):
 class ConversationDetail(APIView):
     """GET: one conversation."""
 
+    @extend_schema(responses={200: ConversationShape})
     def get(self, request: Request, conversation_id: str) -> Response:
         return Response(shown([_find(request, conversation_id)])[0])
 
 
-class Assignment(serializers.Serializer[Any]):
+class Assignment(Shape):
+    example = {"userId": "me"}
+
     userId = AssigneeField(source="assigned_to")
 
 
@@ -139,6 +149,7 @@ class ConversationAssignment(APIView):
 
     input_shape = Assignment
 
+    @extend_schema(responses={200: ConversationShape})
     def put(self, request: Request, conversation_id: str) -> Response:
         conversation = _find_for_writing(request, conversation_id)
         shape = Assignment(data=request.data)
@@ -151,6 +162,7 @@ class ConversationAssignment(APIView):
         conversation.assign(to)
         return Response(shown([conversation])[0])
 
+    @extend_schema(responses={204: None})
     def delete(self, request: Request, conversation_id: str) -> Response:
         _find_for_writing(request, conversation_id).assign(None)
         return Response(status=status.HTTP_204_NO_CONTENT)
@@ -167,12 +179,14 @@ class ConversationMessages(APIView):
     key_scope = ApiKey.Scope.SEND
     input_shape = NewMessageShape
 
+    @extend_schema(parameters=[MessageQuery], responses={200: page_of(MessageShape)})
     def get(self, request: Request, conversation_id: str) -> Response:
         conversation = _find(request, conversation_id)
         return MessageQuery.of(request).reply(
             request, conversation.messages.prefetch_related("attachments"), messages_shown
         )
 
+    @extend_schema(responses={202: MessageShape})
     @idempotent
     def post(self, request: Request, conversation_id: str) -> Response:
         conversation = _find_for_writing(request, conversation_id)
@@ -185,6 +199,7 @@ class ConversationMessages(APIView):
 class ConversationRead(APIView):
     """POST: nothing here is unread any more. Somebody who may only look on leaves it unread for those who answer."""
 
+    @extend_schema(responses={204: None})
     def post(self, request: Request, conversation_id: str) -> Response:
         _find_for_writing(request, conversation_id).mark_read()
         return Response(status=status.HTTP_204_NO_CONTENT)

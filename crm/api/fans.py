@@ -6,6 +6,7 @@ from typing import Any
 from django.db.models import F, QuerySet
 from django.urls import reverse
 from django.utils import timezone
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -15,6 +16,7 @@ from crm import erasing, segments
 from crm.api.access import Conflict, Creators, creators_of, found, one_creator, require_manager, require_writer, user_of
 from crm.api.idempotency import idempotent
 from crm.api.paging import ListQuery
+from crm.api.shapes import ProblemShape, Shape, page_of
 from crm.conditions import CENTS_MAX, CONDITIONS, Scope
 from crm.models import Fan, Platform, Segment, Subscription, Tag
 from crm.paging import sortings
@@ -39,20 +41,20 @@ class SubscriptionField(serializers.ChoiceField):
 class FanShape(serializers.Serializer[Any]):
     id = serializers.UUIDField(source="public_id")
     creatorId = serializers.SerializerMethodField("creator_id")
-    conversationId = serializers.UUIDField(source="conversation_public_id")
+    conversationId = serializers.UUIDField(source="conversation_public_id", allow_null=True)
     platform = serializers.CharField()
     platformId = serializers.CharField(source="platform_id")
     handle = serializers.CharField()
     name = serializers.CharField()
     email = serializers.CharField()
-    valueCents = serializers.IntegerField(source="value_cents")
+    valueCents = serializers.IntegerField(source="value_cents", allow_null=True)
     currency = serializers.SerializerMethodField()
     subscription = SubscriptionField()
-    subscriptionPriceCents = serializers.IntegerField(source="subscription_price_cents")
-    subscriptionEndsAt = serializers.DateTimeField(source="subscription_ends_at")
-    joinedAt = serializers.DateTimeField(source="joined_at")
-    lastSeenAt = serializers.DateTimeField(source="last_seen_at")
-    lastPurchaseAt = serializers.DateTimeField(source="last_purchase_at")
+    subscriptionPriceCents = serializers.IntegerField(source="subscription_price_cents", allow_null=True)
+    subscriptionEndsAt = serializers.DateTimeField(source="subscription_ends_at", allow_null=True)
+    joinedAt = serializers.DateTimeField(source="joined_at", allow_null=True)
+    lastSeenAt = serializers.DateTimeField(source="last_seen_at", allow_null=True)
+    lastPurchaseAt = serializers.DateTimeField(source="last_purchase_at", allow_null=True)
     isPriority = serializers.BooleanField(source="is_priority")
     isBlocked = serializers.BooleanField(source="is_blocked")
     isReachable = serializers.BooleanField(source="is_reachable")
@@ -70,8 +72,11 @@ class FanShape(serializers.Serializer[Any]):
         return [tag.name for tag in fan.tags.all()]
 
 
-class FanValues(serializers.Serializer[Any]):
+class FanValues(Shape):
     """What may be written of a fan; in a PUT what is left out is emptied. The ledger checks the rules."""
+
+    shown_as = FanShape
+    example = {"name": "Daniel", "isPriority": True}
 
     platformId = serializers.CharField(source="platform_id", max_length=64, allow_blank=True, default="")
     handle = serializers.CharField(max_length=120, allow_blank=True, default="")
@@ -100,6 +105,8 @@ class FanValues(serializers.Serializer[Any]):
 
 
 class NewFan(FanValues):
+    example = {"platformId": "fan_123", "name": "Daniel", "tags": ["vip"]}
+
     creatorId = serializers.UUIDField(source="creator", required=False, default=None)
     platform = serializers.ChoiceField(choices=Platform.choices, required=False)
 
@@ -124,6 +131,7 @@ class FanList(APIView):
 
     input_shape = NewFan
 
+    @extend_schema(parameters=[FanQuery], responses={200: page_of(FanShape)})
     def get(self, request: Request) -> Response:
         query = FanQuery.of(request)
         creators = creators_of(request, query.get("creatorId"))
@@ -136,6 +144,7 @@ class FanList(APIView):
             fans = segments.select(fans, segment.rule, creator=segment.creator, now=now)
         return query.reply(request, with_what_is_shown(fans), lambda rows: shown(rows, creators))
 
+    @extend_schema(responses={201: FanShape})
     @idempotent
     def post(self, request: Request) -> Response:
         shape = NewFan(data=request.data)
@@ -153,15 +162,19 @@ class FanDetail(APIView):
 
     input_shape = FanValues
 
+    @extend_schema(responses={200: FanShape})
     def get(self, request: Request, fan_id: str) -> Response:
         return Response(_shown_alone(request, _find(request, fan_id)))
 
+    @extend_schema(responses={200: FanShape})
     def put(self, request: Request, fan_id: str) -> Response:
         return self._change(request, fan_id, partial=False)
 
+    @extend_schema(responses={200: FanShape})
     def patch(self, request: Request, fan_id: str) -> Response:
         return self._change(request, fan_id, partial=True)
 
+    @extend_schema(responses={204: None, 409: ProblemShape})
     def delete(self, request: Request, fan_id: str) -> Response:
         fan = _find(request, fan_id)
         require_manager(request, fan.creator_id)

@@ -9,6 +9,8 @@ from typing import Any
 from django.http import StreamingHttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
 from rest_framework.exceptions import APIException, ErrorDetail, ValidationError
 from rest_framework.parsers import FormParser, JSONParser, MultiPartParser
@@ -21,6 +23,7 @@ from crm import exporting
 from crm.api.access import Conflict, creators_of, found, one_creator, require_manager, user_of
 from crm.api.idempotency import REPLAYED, idempotent
 from crm.api.paging import ListQuery, Query
+from crm.api.shapes import ProblemShape, Shape, page_of
 from crm.clock import database_now
 from crm.importing import accepting
 from crm.importing.problems import CannotImport
@@ -47,7 +50,7 @@ class TooLarge(APIException):
         super().__init__({"file": [str(FILE_MAX_WORDS)]})
 
 
-class OptionsShape(serializers.Serializer[Any]):
+class OptionsShape(Shape):
     """What a client says about a file. What is left out the file must show by itself."""
 
     kind = serializers.ChoiceField(choices=ImportKind.choices, required=False)
@@ -79,7 +82,7 @@ class ImportNowShape(UploadShape):
     dryRun = serializers.BooleanField(default=False, help_text="Say what would happen; write nothing.")
 
 
-class ProblemShape(serializers.Serializer[Any]):
+class RowProblemShape(serializers.Serializer[Any]):
     row = serializers.IntegerField(help_text="The header is row 1.")
     line = serializers.IntegerField()
     column = serializers.CharField()
@@ -117,9 +120,29 @@ class ImportShape(serializers.Serializer[Any]):
     skipped = serializers.IntegerField(source="skipped_count")
     undone = serializers.IntegerField(source="undone_count")
     notUndone = serializers.IntegerField(source="not_undone_count")
-    keptUntil = serializers.DateTimeField(source="kept_until")
+    keptUntil = serializers.DateTimeField(source="kept_until", allow_null=True)
     createdAt = serializers.DateTimeField(source="created_at")
-    finishedAt = serializers.DateTimeField(source="finished_at")
+    finishedAt = serializers.DateTimeField(source="finished_at", allow_null=True)
+
+
+class ImportedShape(serializers.Serializer[Any]):
+    """What became of the file; the first hundred problems, and where all of them are."""
+
+    importId = serializers.UUIDField()
+    dryRun = serializers.BooleanField()
+    state = serializers.CharField()
+    kind = serializers.CharField()
+    format = serializers.CharField()
+    encoding = serializers.CharField()
+    ignoredColumns = serializers.ListField(child=serializers.CharField())
+    totalRows = serializers.IntegerField()
+    successfulInserts = serializers.IntegerField()
+    updated = serializers.IntegerField()
+    unchanged = serializers.IntegerField()
+    skipped = serializers.IntegerField()
+    reason = serializers.CharField()
+    errors = RowProblemShape(many=True)  # type: ignore[assignment]
+    errorsUrl = serializers.CharField(allow_null=True)
 
 
 class ImportNow(APIView):
@@ -128,7 +151,10 @@ class ImportNow(APIView):
     parser_classes = (MultiPartParser,)
     throttle_scope = "imports"
     key_scope = ApiKey.Scope.IMPORT
+    input_shape = ImportNowShape
+    is_idempotent = True
 
+    @extend_schema(responses={200: ImportedShape, 409: ProblemShape, 413: ProblemShape})
     def post(self, request: Request) -> Response:
         accepted = self._accept(request)
         job = Import.objects.select_related("creator").get(public_id=accepted.data["importId"])
@@ -159,13 +185,16 @@ class ImportList(APIView):
     parser_classes = (MultiPartParser,)
     throttle_scope = "imports"
     key_scope = ApiKey.Scope.IMPORT
+    input_shape = UploadShape
 
+    @extend_schema(parameters=[ImportQuery], responses={200: page_of(ImportShape)})
     def get(self, request: Request) -> Response:
         query = ImportQuery.of(request)
         creators = creators_of(request, query.get("creatorId"))
         imports = Import.objects.filter(creator__in=list(creators)).select_related("creator")
         return query.reply(request, imports, lambda rows: list(ImportShape(rows, many=True).data))
 
+    @extend_schema(responses={201: ImportShape, 413: ProblemShape})
     @idempotent
     def post(self, request: Request) -> Response:
         job = _accepted(request, _read(request, UploadShape), may_ask=True)
@@ -180,9 +209,11 @@ class ImportDetail(APIView):
     input_shape = OptionsShape
     key_scope = ApiKey.Scope.IMPORT
 
+    @extend_schema(responses={200: ImportShape})
     def get(self, request: Request, import_id: str) -> Response:
         return Response(ImportShape(_find(request, import_id)).data)
 
+    @extend_schema(responses={200: ImportShape, 409: ProblemShape})
     def patch(self, request: Request, import_id: str) -> Response:
         job = _find_to_change(request, import_id)
         shape = OptionsShape(data=request.data)
@@ -190,6 +221,7 @@ class ImportDetail(APIView):
         _refusing(lambda: accepting.answer(job, Options.read({**job.options, **shape.validated_data})))
         return Response(ImportShape(job).data)
 
+    @extend_schema(responses={204: None, 409: ProblemShape})
     def delete(self, request: Request, import_id: str) -> Response:
         job = _find_to_change(request, import_id)
         if job.is_at_work:
@@ -204,7 +236,9 @@ class ImportAct(APIView):
     parser_classes = (JSONParser, FormParser, MultiPartParser)
     key_scope = ApiKey.Scope.IMPORT
     act = ImportState.RUNNING
+    has_several_addresses = True
 
+    @extend_schema(request=None, responses={200: ImportShape, 202: ImportShape, 409: ProblemShape})
     def post(self, request: Request, import_id: str) -> Response:
         job = _find_to_change(request, import_id)
         _refusing(lambda: job.move(self.act, now=database_now()))
@@ -227,6 +261,7 @@ class ImportErrors(APIView):
 
     renderer_classes = (CsvRenderer, JSONRenderer)
 
+    @extend_schema(responses={(200, "text/csv"): OpenApiTypes.STR})
     def get(self, request: Request, import_id: str) -> StreamingHttpResponse:
         job = _find(request, import_id)
         require_manager(request, job.creator_id)
@@ -242,7 +277,9 @@ class Export(APIView):
 
     renderer_classes = (CsvRenderer, JSONRenderer)
     kind = ImportKind.FANS
+    has_several_addresses = True
 
+    @extend_schema(parameters=[ExportQuery], responses={(200, "text/csv"): OpenApiTypes.STR})
     def get(self, request: Request) -> StreamingHttpResponse:
         creator = one_creator(request, ExportQuery.of(request).get("creatorId"))
         require_manager(request, creator.pk)
@@ -312,7 +349,7 @@ def _summary(request: Request, job: Import) -> dict[str, Any]:
         "importId": shown["id"],
         "dryRun": job.state == ImportState.CHECKED,
         **{name: shown[name] for name in (*names, "unchanged", "skipped", "reason")},
-        "errors": list(ProblemShape(problems_of(job, SHOWN_PROBLEMS), many=True).data),
+        "errors": list(RowProblemShape(problems_of(job, SHOWN_PROBLEMS), many=True).data),
         "errorsUrl": request.build_absolute_uri(reverse("api-import-errors", args=[job.public_id]))
         if job.skipped_count
         else None,

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -9,12 +10,15 @@ from rest_framework.views import APIView
 
 from crm.api.access import found, user_of
 from crm.api.paging import ListQuery
+from crm.api.shapes import Shape, page_of
 from crm.models import ApiKey, Creator
 from crm.models.keys import ApiKeyQuerySet
 from crm.paging import sortings
 
 
-class NewKeyShape(serializers.Serializer[Any]):
+class NewKeyShape(Shape):
+    example = {"name": "Shop", "scopes": ["read", "send"]}
+
     name = serializers.CharField(max_length=ApiKey.NAME_MAX)
     scopes = serializers.ListField(child=serializers.ChoiceField(choices=ApiKey.Scope.choices), allow_empty=False)
     creatorId = serializers.UUIDField(required=False, allow_null=True, default=None)
@@ -32,6 +36,10 @@ class KeyShape(serializers.Serializer[Any]):
     usedAt = serializers.DateTimeField(source="used_at", allow_null=True)
 
 
+class ShownKeyShape(KeyShape):
+    key = serializers.CharField(help_text="Shown this once.")
+
+
 class KeyQuery(ListQuery):
     sortings = sortings(createdAt="created_at")
     default_sort = "-createdAt"
@@ -43,11 +51,13 @@ class Keys(APIView):
     key_scope = None
     input_shape = NewKeyShape
 
+    @extend_schema(parameters=[KeyQuery], responses={200: page_of(KeyShape)})
     def get(self, request: Request) -> Response:
         return KeyQuery.of(request).reply(
             request, _mine(request).select_related("creator"), lambda rows: list(KeyShape(rows, many=True).data)
         )
 
+    @extend_schema(responses={201: ShownKeyShape})
     def post(self, request: Request) -> Response:
         shape = NewKeyShape(data=request.data)
         shape.is_valid(raise_exception=True)
@@ -63,6 +73,7 @@ class OneKey(APIView):
 
     key_scope = None
 
+    @extend_schema(responses={204: None})
     def delete(self, request: Request, key_id: str) -> Response:
         found(_mine(request), key_id).revoke()
         return Response(status=status.HTTP_204_NO_CONTENT)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.utils.translation import gettext as _
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
@@ -12,6 +13,7 @@ from rest_framework.views import APIView
 from crm.api.access import found, manages, require_writer, user_of
 from crm.api.idempotency import idempotent
 from crm.api.paging import ListQuery
+from crm.api.shapes import Shape, page_of
 from crm.models import Fan, Note
 from crm.paging import sortings
 
@@ -31,12 +33,16 @@ class NoteShape(serializers.Serializer[Any]):
     updatedAt = serializers.DateTimeField(source="updated_at")
 
 
-class NoteValues(serializers.Serializer[Any]):
+class NoteValues(Shape):
+    example = {"text": "Likes sunsets", "category": "interests"}
+
     category = serializers.ChoiceField(choices=Note.Category.choices, default=Note.Category.IMPORTANT)
     text = serializers.CharField(max_length=Note.TEXT_MAX, trim_whitespace=False)
 
 
 class NewNote(NoteValues):
+    example = {**NoteValues.example, "fanId": "aeee336e-9739-4fd6-a229-adfee54e495d"}
+
     fanId = serializers.UUIDField(source="fan")
 
 
@@ -53,6 +59,7 @@ class NoteList(APIView):
 
     input_shape = NewNote
 
+    @extend_schema(parameters=[NoteQuery], responses={200: page_of(NoteShape)})
     def get(self, request: Request) -> Response:
         query = NoteQuery.of(request)
         fan = found(Fan.objects.for_user(request.user), query.get("fanId"))
@@ -61,6 +68,7 @@ class NoteList(APIView):
             notes = notes.filter(category=category)
         return query.reply(request, notes, lambda rows: list(NoteShape(rows, many=True).data))
 
+    @extend_schema(responses={201: NoteShape})
     @idempotent
     def post(self, request: Request) -> Response:
         shape = NewNote(data=request.data)
@@ -77,9 +85,11 @@ class NoteDetail(APIView):
 
     input_shape = NoteValues
 
+    @extend_schema(responses={200: NoteShape})
     def get(self, request: Request, note_id: str) -> Response:
         return Response(NoteShape(_find(request, note_id)).data)
 
+    @extend_schema(responses={200: NoteShape})
     def patch(self, request: Request, note_id: str) -> Response:
         note = _find_for_writing(request, note_id)
         shape = NoteValues(data=request.data, partial=True)
@@ -87,6 +97,7 @@ class NoteDetail(APIView):
         note.change(**shape.validated_data)
         return Response(NoteShape(note).data)
 
+    @extend_schema(responses={204: None})
     def delete(self, request: Request, note_id: str) -> Response:
         _find_for_writing(request, note_id).erase()
         return Response(status=status.HTTP_204_NO_CONTENT)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -10,9 +11,10 @@ from rest_framework.views import APIView
 
 from crm import segments
 from crm.api.access import creators_of, found, one_creator, require_manager
-from crm.api.fans import shown, with_what_is_shown
+from crm.api.fans import FanShape, shown, with_what_is_shown
 from crm.api.idempotency import idempotent
 from crm.api.paging import ListQuery
+from crm.api.shapes import Shape, page_of
 from crm.models import Creator, Fan, Segment
 from crm.paging import sortings
 
@@ -26,8 +28,10 @@ class SegmentShape(serializers.Serializer[Any]):
     updatedAt = serializers.DateTimeField(source="updated_at")
 
 
-class SegmentValues(serializers.Serializer[Any]):
+class SegmentValues(Shape):
     """The ledger reads the rule; what is wrong in it is named by its path."""
+
+    shown_as = SegmentShape
 
     name = serializers.CharField(max_length=Segment.NAME_MAX)
     rule = serializers.JSONField()
@@ -37,9 +41,31 @@ class NewSegment(SegmentValues):
     creatorId = serializers.UUIDField(source="creator", required=False, default=None)
 
 
-class Preview(serializers.Serializer[Any]):
+class RulePreview(Shape):
     creatorId = serializers.UUIDField(source="creator", required=False, default=None)
     rule = serializers.JSONField()
+
+
+class CountShape(serializers.Serializer[Any]):
+    count = serializers.IntegerField()
+
+
+class SampleShape(serializers.Serializer[Any]):
+    results = FanShape(many=True)
+
+
+class ChosenShape(CountShape, SampleShape):
+    rule = serializers.JSONField()
+
+
+class ReadyMadeShape(serializers.Serializer[Any]):
+    key = serializers.CharField()
+    name = serializers.CharField()
+    rule = serializers.JSONField()
+
+
+class ReadyMadeListShape(serializers.Serializer[Any]):
+    results = ReadyMadeShape(many=True)
 
 
 class SegmentQuery(ListQuery):
@@ -54,12 +80,14 @@ class SegmentList(APIView):
 
     input_shape = NewSegment
 
+    @extend_schema(parameters=[SegmentQuery], responses={200: page_of(SegmentShape)})
     def get(self, request: Request) -> Response:
         query = SegmentQuery.of(request)
         creators = creators_of(request, query.get("creatorId"))
         mine = Segment.objects.filter(creator__in=list(creators)).select_related("creator")
         return query.reply(request, mine, lambda rows: list(SegmentShape(rows, many=True).data))
 
+    @extend_schema(responses={201: SegmentShape})
     @idempotent
     def post(self, request: Request) -> Response:
         shape = NewSegment(data=request.data)
@@ -76,15 +104,19 @@ class SegmentDetail(APIView):
 
     input_shape = SegmentValues
 
+    @extend_schema(responses={200: SegmentShape})
     def get(self, request: Request, segment_id: str) -> Response:
         return Response(SegmentShape(_find(request, segment_id)).data)
 
+    @extend_schema(responses={200: SegmentShape})
     def put(self, request: Request, segment_id: str) -> Response:
         return self._change(request, segment_id, partial=False)
 
+    @extend_schema(responses={200: SegmentShape})
     def patch(self, request: Request, segment_id: str) -> Response:
         return self._change(request, segment_id, partial=True)
 
+    @extend_schema(responses={204: None})
     def delete(self, request: Request, segment_id: str) -> Response:
         segment = _find(request, segment_id)
         require_manager(request, segment.creator_id)
@@ -103,6 +135,7 @@ class SegmentDetail(APIView):
 class SegmentCount(APIView):
     """GET: how many fans it chooses now."""
 
+    @extend_schema(responses={200: CountShape})
     def get(self, request: Request, segment_id: str) -> Response:
         segment = _find(request, segment_id)
         return Response({"count": segments.select(Fan.objects.all(), segment.rule, creator=segment.creator).count()})
@@ -111,6 +144,7 @@ class SegmentCount(APIView):
 class SegmentSample(APIView):
     """GET: those of its fans who spent most. All of them are in the list of fans, by ``segment``."""
 
+    @extend_schema(responses={200: SampleShape})
     def get(self, request: Request, segment_id: str) -> Response:
         segment = _find(request, segment_id)
         chosen = segments.select(Fan.objects.all(), segment.rule, creator=segment.creator)
@@ -120,10 +154,11 @@ class SegmentSample(APIView):
 class SegmentPreview(APIView):
     """POST: whom a rule would choose, before it is saved."""
 
-    input_shape = Preview
+    input_shape = RulePreview
 
+    @extend_schema(responses={200: ChosenShape})
     def post(self, request: Request) -> Response:
-        shape = Preview(data=request.data)
+        shape = RulePreview(data=request.data)
         shape.is_valid(raise_exception=True)
         creator = one_creator(request, shape.validated_data["creator"])
         rule = segments.check(shape.validated_data["rule"], creator=creator)
@@ -134,6 +169,7 @@ class SegmentPreview(APIView):
 class ReadyMadeSegments(APIView):
     """GET: the rules that everybody has, to be used as they are or saved as a segment."""
 
+    @extend_schema(responses={200: ReadyMadeListShape})
     def get(self, request: Request) -> Response:
         return Response(
             {"results": [{"key": each.key, "name": each.name, "rule": each.rule} for each in segments.READY_MADE]}

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -11,6 +12,7 @@ from crm import personalising
 from crm.api.access import creators_of, found, one_creator, require_manager, require_writer
 from crm.api.idempotency import idempotent
 from crm.api.paging import ListQuery, Query
+from crm.api.shapes import Shape, page_of
 from crm.models import Fan, Message, Snippet
 from crm.paging import sortings
 
@@ -24,7 +26,9 @@ class SnippetShape(serializers.Serializer[Any]):
     updatedAt = serializers.DateTimeField(source="updated_at")
 
 
-class SnippetValues(serializers.Serializer[Any]):
+class SnippetValues(Shape):
+    example = {"name": "Welcome", "text": "Hello {name|there}!"}
+
     name = serializers.CharField(max_length=Snippet.NAME_MAX)
     text = serializers.CharField(max_length=Message.TEXT_MAX, trim_whitespace=False)
 
@@ -40,6 +44,10 @@ class SnippetQuery(ListQuery):
     creatorId = serializers.UUIDField(required=False)
 
 
+class FilledInShape(serializers.Serializer[Any]):
+    text = serializers.CharField()
+
+
 class FanQuery(Query):
     fanId = serializers.UUIDField()
 
@@ -49,12 +57,14 @@ class SnippetList(APIView):
 
     input_shape = NewSnippet
 
+    @extend_schema(parameters=[SnippetQuery], responses={200: page_of(SnippetShape)})
     def get(self, request: Request) -> Response:
         query = SnippetQuery.of(request)
         creators = creators_of(request, query.get("creatorId"))
         snippets = Snippet.objects.filter(creator__in=list(creators)).select_related("creator")
         return query.reply(request, snippets, lambda rows: list(SnippetShape(rows, many=True).data))
 
+    @extend_schema(responses={201: SnippetShape})
     @idempotent
     def post(self, request: Request) -> Response:
         shape = NewSnippet(data=request.data)
@@ -71,9 +81,11 @@ class SnippetDetail(APIView):
 
     input_shape = SnippetValues
 
+    @extend_schema(responses={200: SnippetShape})
     def get(self, request: Request, snippet_id: str) -> Response:
         return Response(SnippetShape(_find(request, snippet_id)).data)
 
+    @extend_schema(responses={200: SnippetShape})
     def patch(self, request: Request, snippet_id: str) -> Response:
         snippet = _find(request, snippet_id)
         require_writer(request, snippet.creator_id)
@@ -82,6 +94,7 @@ class SnippetDetail(APIView):
         personalising.write_snippet(snippet, **shape.validated_data)
         return Response(SnippetShape(snippet).data)
 
+    @extend_schema(responses={204: None})
     def delete(self, request: Request, snippet_id: str) -> Response:
         snippet = _find(request, snippet_id)
         require_manager(request, snippet.creator_id)
@@ -92,6 +105,7 @@ class SnippetDetail(APIView):
 class SnippetText(APIView):
     """GET: the snippet as one fan would read it."""
 
+    @extend_schema(parameters=[FanQuery], responses={200: FilledInShape})
     def get(self, request: Request, snippet_id: str) -> Response:
         snippet = _find(request, snippet_id)
         fans = Fan.objects.filter(creator=snippet.creator_id)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.utils.translation import gettext as _
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
@@ -12,6 +13,7 @@ from rest_framework.views import APIView
 from crm.api.access import Conflict, creators_of, found, one_creator, require_manager, require_writer
 from crm.api.idempotency import idempotent
 from crm.api.paging import ListQuery
+from crm.api.shapes import ProblemShape, Shape, page_of
 from crm.models import Creator, Fan, Tag
 from crm.models.tags import TagInUse
 from crm.paging import sortings
@@ -26,7 +28,9 @@ class TagShape(serializers.Serializer[Any]):
     createdAt = serializers.DateTimeField(source="created_at")
 
 
-class TagValues(serializers.Serializer[Any]):
+class TagValues(Shape):
+    example = {"name": "vip"}
+
     name = serializers.CharField(max_length=Tag.NAME_MAX)
 
 
@@ -34,11 +38,11 @@ class NewTag(TagValues):
     creatorId = serializers.UUIDField(source="creator", required=False, default=None)
 
 
-class MergeTag(serializers.Serializer[Any]):
+class MergeTag(Shape):
     into = serializers.UUIDField()
 
 
-class FansOfTag(serializers.Serializer[Any]):
+class FansOfTag(Shape):
     fanIds = serializers.ListField(
         source="fans", child=serializers.UUIDField(), min_length=1, max_length=FANS_AT_ONCE, required=True
     )
@@ -56,12 +60,14 @@ class TagList(APIView):
 
     input_shape = NewTag
 
+    @extend_schema(parameters=[TagQuery], responses={200: page_of(TagShape)})
     def get(self, request: Request) -> Response:
         query = TagQuery.of(request)
         creators = creators_of(request, query.get("creatorId"))
         tags = Tag.objects.filter(creator__in=list(creators)).select_related("creator")
         return query.reply(request, tags, lambda rows: list(TagShape(rows, many=True).data))
 
+    @extend_schema(responses={201: TagShape})
     @idempotent
     def post(self, request: Request) -> Response:
         shape = NewTag(data=request.data)
@@ -77,9 +83,11 @@ class TagDetail(APIView):
 
     input_shape = TagValues
 
+    @extend_schema(responses={200: TagShape})
     def get(self, request: Request, tag_id: str) -> Response:
         return Response(TagShape(_find(request, tag_id)).data)
 
+    @extend_schema(request=TagValues, responses={200: TagShape})
     def patch(self, request: Request, tag_id: str) -> Response:
         tag = _find(request, tag_id)
         require_writer(request, tag.creator_id)
@@ -88,6 +96,7 @@ class TagDetail(APIView):
         tag.rename(**shape.validated_data)
         return Response(TagShape(tag).data)
 
+    @extend_schema(responses={204: None, 409: ProblemShape})
     def delete(self, request: Request, tag_id: str) -> Response:
         tag = _find(request, tag_id)
         require_manager(request, tag.creator_id)
@@ -103,6 +112,7 @@ class TagMerge(APIView):
 
     input_shape = MergeTag
 
+    @extend_schema(responses={200: TagShape})
     def post(self, request: Request, tag_id: str) -> Response:
         tag = _find(request, tag_id)
         require_manager(request, tag.creator_id)
@@ -118,6 +128,7 @@ class TagFans(APIView):
 
     input_shape = FansOfTag
 
+    @extend_schema(responses={204: None})
     def post(self, request: Request, tag_id: str) -> Response:
         tag = _find(request, tag_id)
         require_writer(request, tag.creator_id)
@@ -130,6 +141,7 @@ class TagFansRemove(APIView):
 
     input_shape = FansOfTag
 
+    @extend_schema(responses={204: None})
     def post(self, request: Request, tag_id: str) -> Response:
         tag = _find(request, tag_id)
         require_writer(request, tag.creator_id)
@@ -140,11 +152,13 @@ class TagFansRemove(APIView):
 class FanTagDetail(APIView):
     """PUT: the fan has the tag. DELETE: the fan does not. Both may be said twice."""
 
+    @extend_schema(request=None, responses={204: None})
     def put(self, request: Request, fan_id: str, tag_id: str) -> Response:
         fan, tag = self._find(request, fan_id, tag_id)
         tag.put_on([fan])
         return Response(status=status.HTTP_204_NO_CONTENT)
 
+    @extend_schema(responses={204: None})
     def delete(self, request: Request, fan_id: str, tag_id: str) -> Response:
         fan, tag = self._find(request, fan_id, tag_id)
         tag.take_off([fan])

@@ -6,6 +6,7 @@ from typing import Any
 import structlog
 from django.contrib.auth import authenticate
 from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -14,6 +15,7 @@ from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.tokens import RefreshToken
 
 from crm.api.authentication import SignInAgain
+from crm.api.shapes import ProblemShape, Shape
 from crm.models import TokenFamily, User
 
 log = structlog.get_logger(__name__)
@@ -24,18 +26,26 @@ class WrongCredentials(SignInAgain):
     default_code = "wrong_credentials"
 
 
-class CredentialsShape(serializers.Serializer[Any]):
+class CredentialsShape(Shape):
+    example = {"username": "demo", "password": "demo-huntaze"}
+
     username = serializers.CharField(max_length=150, trim_whitespace=False)
     password = serializers.CharField(max_length=4096, trim_whitespace=False)
 
 
-class RefreshShape(serializers.Serializer[Any]):
+class RefreshShape(Shape):
+    example = {"refresh": "eyJhbGciOi…"}
+
     refresh = serializers.CharField(max_length=2048)
 
 
 class PairShape(serializers.Serializer[Any]):
     access = serializers.CharField()
     refresh = serializers.CharField()
+
+
+class NothingShape(serializers.Serializer[Any]):
+    """An empty object."""
 
 
 class SignIn(APIView):
@@ -45,7 +55,9 @@ class SignIn(APIView):
     permission_classes = ()
     # Failures are counted where the password is looked at.
     throttle_classes = ()
+    input_shape = CredentialsShape
 
+    @extend_schema(responses={200: PairShape, 401: ProblemShape, 429: ProblemShape})
     def post(self, request: Request) -> Response:
         shape = CredentialsShape(data=request.data)
         shape.is_valid(raise_exception=True)
@@ -63,7 +75,9 @@ class Refresh(APIView):
 
     authentication_classes = ()
     permission_classes = ()
+    input_shape = RefreshShape
 
+    @extend_schema(responses={200: PairShape, 401: ProblemShape})
     def post(self, request: Request) -> Response:
         used, family = _read(request)
         if not family.is_alive:
@@ -80,7 +94,9 @@ class SignOut(APIView):
 
     authentication_classes = ()
     permission_classes = ()
+    input_shape = RefreshShape
 
+    @extend_schema(responses={200: NothingShape, 401: ProblemShape})
     def post(self, request: Request) -> Response:
         _used, family = _read(request)
         family.finish(TokenFamily.End.SIGNED_OUT)

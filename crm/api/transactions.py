@@ -3,6 +3,7 @@
 from typing import Any, ClassVar
 
 from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -10,6 +11,7 @@ from rest_framework.views import APIView
 
 from crm.api.access import Creators, creators_of
 from crm.api.paging import ListQuery
+from crm.api.shapes import page_of
 from crm.conditions import CENTS_MAX
 from crm.models import SubscriptionEvent, Transaction
 from crm.paging import sortings
@@ -18,13 +20,13 @@ from crm.paging import sortings
 class TransactionShape(serializers.Serializer[Any]):
     id = serializers.UUIDField(source="public_id")
     creatorId = serializers.UUIDField(source="creator.public_id")
-    fanId = serializers.UUIDField(source="fan.public_id", default=None)
-    messageId = serializers.UUIDField(source="message.public_id", default=None)
-    campaignId = serializers.UUIDField(source="campaign.public_id", default=None)
+    fanId = serializers.UUIDField(source="fan.public_id", default=None, allow_null=True)
+    messageId = serializers.UUIDField(source="message.public_id", default=None, allow_null=True)
+    campaignId = serializers.UUIDField(source="campaign.public_id", default=None, allow_null=True)
     kind = serializers.CharField()
     amountCents = serializers.IntegerField(source="amount_cents")
-    feeCents = serializers.IntegerField(source="fee_cents")
-    netCents = serializers.IntegerField(source="net_cents")
+    feeCents = serializers.IntegerField(source="fee_cents", allow_null=True)
+    netCents = serializers.IntegerField(source="net_cents", allow_null=True)
     currency = serializers.CharField()
     description = serializers.CharField()
     occurredAt = serializers.DateTimeField(source="occurred_at")
@@ -34,10 +36,10 @@ class TransactionShape(serializers.Serializer[Any]):
 
 class SubscriptionEventShape(serializers.Serializer[Any]):
     creatorId = serializers.UUIDField(source="creator.public_id")
-    fanId = serializers.UUIDField(source="fan.public_id", default=None)
+    fanId = serializers.UUIDField(source="fan.public_id", default=None, allow_null=True)
     kind = serializers.CharField()
     occurredAt = serializers.DateTimeField(source="occurred_at")
-    priceCents = serializers.IntegerField(source="price_cents")
+    priceCents = serializers.IntegerField(source="price_cents", allow_null=True)
 
 
 class OccurredQuery(ListQuery):
@@ -99,6 +101,7 @@ class SubscriptionEventQuery(OccurredQuery):
 class TransactionList(APIView):
     """GET: payments and, negative, what was taken back; newest first."""
 
+    @extend_schema(parameters=[TransactionQuery], responses={200: page_of(TransactionShape)})
     def get(self, request: Request) -> Response:
         query = TransactionQuery.of(request)
         payments = Transaction.objects.select_related("creator", "fan", "message", "campaign")
@@ -109,6 +112,7 @@ class TransactionList(APIView):
 class SubscriptionEventList(APIView):
     """GET: subscriptions that began, went on or expired; newest first."""
 
+    @extend_schema(parameters=[SubscriptionEventQuery], responses={200: page_of(SubscriptionEventShape)})
     def get(self, request: Request) -> Response:
         query = SubscriptionEventQuery.of(request)
         events = SubscriptionEvent.objects.select_related("creator", "fan")

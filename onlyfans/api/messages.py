@@ -5,29 +5,31 @@ from typing import Any, cast
 
 from django.db import transaction
 from django.shortcuts import get_object_or_404
+from drf_spectacular.utils import extend_schema
 from rest_framework import exceptions, serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from crm.api.idempotency import idempotent
-from crm.api.shapes import iso
+from crm.api.shapes import Shape, WaitingShape, iso, media_urls, paid_rules
 from crm.forecast import Forecast, forecast
-from crm.models import ApiKey, Attachment, Conversation, Creator, Fan, Message, User
+from crm.models import ApiKey, Conversation, Creator, Fan, Message, User
 
 #: ``messages/send`` goes after what people write in the inbox and before campaigns (design, section 3, Order).
 DEFAULT_PRIORITY = 5
 
 
-class SendShape(serializers.Serializer[Any]):
-    """What a client writes. The ledger checks the rules; ``source`` names the verb's argument."""
+class SendShape(Shape):
+    """A message to a fan."""
+
+    example = {"recipientId": "fan_123", "content": "Hello!", "priority": 5}
+    rules = paid_rules(media="mediaUrls")
 
     recipientId = serializers.CharField(source="recipient", max_length=64)
     creatorId = serializers.UUIDField(source="creator", required=False, default=None)
     content = serializers.CharField(source="text", max_length=Message.TEXT_MAX, trim_whitespace=False)
-    mediaUrls = serializers.ListField(
-        source="media_urls", child=serializers.CharField(max_length=Attachment.URL_MAX), default=list
-    )
+    mediaUrls = media_urls()
     priceCents = serializers.IntegerField(
         source="price_cents", min_value=0, max_value=Message.PRICE_MAX_CENTS, default=0
     )
@@ -37,12 +39,37 @@ class SendShape(serializers.Serializer[Any]):
     scheduledAt = serializers.DateTimeField(source="send_at", required=False, allow_null=True, default=None)
 
 
+class QueuedShape(serializers.Serializer[Any]):
+    messageId = serializers.UUIDField()
+    status = serializers.ChoiceField(choices=Message.Status.values)
+    queuedAt = serializers.DateTimeField()
+    estimatedSendTime = serializers.DateTimeField(allow_null=True)
+
+
+class MessageStateShape(serializers.Serializer[Any]):
+    messageId = serializers.UUIDField()
+    conversationId = serializers.UUIDField()
+    recipientId = serializers.CharField(help_text="The fan's id at the platform.")
+    status = serializers.ChoiceField(choices=Message.Status.values)
+    causeCode = serializers.CharField()
+    cause = serializers.CharField()
+    queuedAt = serializers.DateTimeField()
+    scheduledAt = serializers.DateTimeField()
+    estimatedSendTime = serializers.DateTimeField(allow_null=True)
+    waiting = WaitingShape(allow_null=True)
+    sentAt = serializers.DateTimeField(allow_null=True)
+    platformId = serializers.CharField()
+    handOvers = serializers.IntegerField()
+    attempts = serializers.IntegerField()
+
+
 class SendMessage(APIView):
     """POST: queue a message to a fan; it goes out at the creator's pace."""
 
     key_scope = ApiKey.Scope.SEND
     input_shape = SendShape
 
+    @extend_schema(responses={202: QueuedShape})
     @idempotent
     def post(self, request: Request) -> Response:
         shape = SendShape(data=request.data)
@@ -67,6 +94,7 @@ class SendMessage(APIView):
 class MessageDetail(APIView):
     """GET: the state of one message, its cause, and when it will go and why it waits."""
 
+    @extend_schema(responses={200: MessageStateShape})
     def get(self, request: Request, message_id: str) -> Response:
         message = get_object_or_404(
             Message.objects.for_user(request.user).select_related("conversation__fan"), public_id=message_id

@@ -9,9 +9,11 @@ from django.contrib.auth.models import AnonymousUser
 from django.http import HttpResponse
 from django.utils.cache import add_never_cache_headers
 from django.utils.crypto import constant_time_compare
+from drf_spectacular.utils import extend_schema
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.multiprocess import MultiProcessCollector
+from rest_framework import serializers
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
@@ -53,6 +55,7 @@ class MayWatch(BasePermission):
 class Watched(APIView):
     authentication_classes = (MonitoringToken, *APIView.authentication_classes)
     permission_classes = (MayWatch,)
+    key_scope = None
     # A watcher that is told to wait sees nothing; the token and the staff are trusted with the cost.
     throttle_classes = ()
 
@@ -61,9 +64,27 @@ class Watched(APIView):
         return super().finalize_response(request, response, *args, **kwargs)
 
 
+class ComponentShape(serializers.Serializer[Any]):
+    state = serializers.ChoiceField(choices=[state.value for state in State])
+    latencyMs = serializers.FloatField(allow_null=True)
+    words = serializers.CharField()
+
+
+class WarningShape(serializers.Serializer[Any]):
+    code = serializers.CharField()
+    words = serializers.CharField()
+
+
+class MonitoringShape(serializers.Serializer[Any]):
+    status = serializers.ChoiceField(choices=[state.value for state in State])
+    components = serializers.DictField(child=ComponentShape())
+    warnings = WarningShape(many=True)
+
+
 class Monitoring(Watched):
     """GET: how every component is; 503 when one is down."""
 
+    @extend_schema(responses={200: MonitoringShape, 503: MonitoringShape})
     def get(self, request: Request) -> Response:
         found = components()
         states = {component.state for component in found.values()}
@@ -93,6 +114,7 @@ class Metrics(Watched):
         """Prometheus asks for its own formats; a refusal is JSON whatever was asked for."""
         return super().perform_content_negotiation(request, force=True)
 
+    @extend_schema(exclude=True)
     def get(self, request: Request) -> HttpResponse:
         registry = CollectorRegistry()
         registry.register(FromRows())

@@ -1,8 +1,9 @@
 """What did not go by itself: look at it, send it again, take it back."""
 
-from typing import Any, cast
+from typing import cast
 
 from django.shortcuts import get_object_or_404
+from drf_spectacular.utils import extend_schema
 from rest_framework import exceptions, serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -10,11 +11,12 @@ from rest_framework.views import APIView
 
 from crm.api.access import Conflict, creators_of
 from crm.api.paging import ListQuery
+from crm.api.shapes import ProblemShape, Shape, page_of
 from crm.forecast import forecast
 from crm.models import ApiKey, Creator, Message, StateForbids, User
 from crm.models.messages import FOR_A_PERSON, MessageQuerySet
 from crm.paging import sortings
-from onlyfans.api.messages import as_json
+from onlyfans.api.messages import MessageStateShape, as_json
 
 
 class FailedQuery(ListQuery):
@@ -25,13 +27,16 @@ class FailedQuery(ListQuery):
     creatorId = serializers.UUIDField(required=False)
 
 
-class RetryShape(serializers.Serializer[Any]):
+class RetryShape(Shape):
+    example = {"confirmNotSent": True}
+
     confirmNotSent = serializers.BooleanField(source="not_sent", default=False)
 
 
 class FailedMessages(APIView):
     """GET: what failed, is unknown or needs a person, latest first, with cause. Filters: ``status``, ``creatorId``."""
 
+    @extend_schema(parameters=[FailedQuery], responses={200: page_of(MessageStateShape)})
     def get(self, request: Request) -> Response:
         query = FailedQuery.of(request)
         mine = Message.objects.filter(creator__in=list(creators_of(request, query.get("creatorId"))))
@@ -47,6 +52,7 @@ class RetryMessage(APIView):
     key_scope = ApiKey.Scope.SEND
     input_shape = RetryShape
 
+    @extend_schema(responses={202: MessageStateShape, 409: ProblemShape})
     def post(self, request: Request, message_id: str) -> Response:
         message = _find_for_writing(request, message_id)
         shape = RetryShape(data=request.data)
@@ -65,6 +71,7 @@ class CancelMessage(APIView):
 
     key_scope = ApiKey.Scope.SEND
 
+    @extend_schema(responses={200: MessageStateShape, 409: ProblemShape})
     def post(self, request: Request, message_id: str) -> Response:
         message = _find_for_writing(request, message_id)
         try:

@@ -4,6 +4,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Count, Max, Q
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -20,9 +22,44 @@ GATE_DOWN = "Redis cannot be reached, so nothing is sent until it is back."
 METRICS_PERIOD = timedelta(hours=24)
 
 
+class TroubleShape(serializers.Serializer[Any]):
+    component = serializers.CharField()
+    words = serializers.CharField()
+
+
+class MetricsShape(serializers.Serializer[Any]):
+    queued = serializers.IntegerField()
+    inFlight = serializers.IntegerField()
+    processed24h = serializers.IntegerField()
+    failed24h = serializers.IntegerField()
+
+
+class CreatorLineShape(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    waiting = serializers.IntegerField()
+    nextSendAt = serializers.DateTimeField(allow_null=True)
+    waitsFor = serializers.CharField()
+    secondsBetweenMessages = serializers.FloatField(allow_null=True)
+    paused = serializers.BooleanField()
+    pausedReason = serializers.CharField()
+
+
+class QueueStatusShape(serializers.Serializer[Any]):
+    queueDepth = serializers.IntegerField(allow_null=True)
+    messagesInFlight = serializers.IntegerField(allow_null=True)
+    dlqCount = serializers.IntegerField(allow_null=True)
+    sampledAt = serializers.DateTimeField(allow_null=True)
+    lastProcessedAt = serializers.DateTimeField(allow_null=True)
+    troubles = TroubleShape(many=True)
+    metrics = MetricsShape()
+    creators = CreatorLineShape(many=True)
+
+
 class QueueStatus(APIView):
     """GET: how the queue is, and when each of the user's creators sends next."""
 
+    @extend_schema(responses={200: QueueStatusShape})
     def get(self, request: Request) -> Response:
         now = database_now()
         seen = Dispatch.current()

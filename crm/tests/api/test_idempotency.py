@@ -82,7 +82,7 @@ class TestOneAfterTheOther:
         assert write(user, conversation, "once").status_code == 202
 
     def test_a_bug_leaves_nothing_behind(self, user: User, conversation: Conversation) -> None:
-        with mock.patch("crm.api.conversations._shown", side_effect=RuntimeError):
+        with mock.patch("crm.api.conversations.messages_shown", side_effect=RuntimeError):
             assert write(user, conversation).status_code == 500
         assert not Message.objects.exists()
 

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from crm.models import Creator, Segment
@@ -42,8 +44,8 @@ def test_a_rule_is_shown_what_it_would_choose_before_it_is_saved(asks: Api, crea
 def test_what_is_wrong_in_a_rule_is_named_by_its_path(asks: Api, creator: Creator) -> None:
     rule = {"all": [{"valueMin": -1}, {"silentForDays": 0}]}
 
-    for address in (SEGMENTS, f"{SEGMENTS}/preview"):
-        assert asks.refused("post", address, name="x", rule=rule) == ["rule.all.0.valueMin", "rule.all.1.silentForDays"]
+    for address, named in [(SEGMENTS, dict[str, Any](name="x")), (f"{SEGMENTS}/preview", {})]:
+        assert asks.refused("post", address, rule=rule, **named) == ["rule.all.0.valueMin", "rule.all.1.silentForDays"]
 
 
 def test_a_name_is_there_once(asks: Api, creator: Creator) -> None:
