@@ -121,7 +121,6 @@ def test_a_paused_one_lets_its_line_sleep(creator: Creator, basket: Basket) -> N
     campaigning.pause(campaign, reason="x")
 
     delivery.hand_over(basket.carry)
-    delivery.recompute_lines()
 
     assert Line.objects.get(creator=creator).wake_at is None
     campaigning.resume(campaign)
