@@ -131,7 +131,7 @@ GET    /api/crm/segments/<segment>/count                     401       404   200
 GET    /api/crm/segments/<segment>/sample                    401       404   200    200     200     200   404   read
 GET    /api/crm/snippets                                     401       200   200    200     200     200   200   read
 POST   /api/crm/snippets                                     401       404   403    201     201     201   404   write
-       {"creatorId": "<creator>", "name": "Hello", "text": "Hello!"}
+       {"creatorId": "<creator>", "name": "Goodbye", "text": "Hello!"}
 GET    /api/crm/snippets/<snippet>                           401       404   200    200     200     200   404   read
 PATCH  /api/crm/snippets/<snippet>                           401       404   403    200     200     200   404   write
        {"text": "Hi!"}
