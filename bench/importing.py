@@ -182,9 +182,6 @@ def measure(what: str, path: Path) -> None:
 
     os.environ["DJANGO_SETTINGS_MODULE"] = "huntaze.settings"
     django.setup()
-    from django.core.management import call_command
-
-    call_command("migrate", verbosity=0)
     print(json.dumps(MEASURES[what](path)))
 
 
@@ -203,6 +200,9 @@ def in_a_process(what: str, path: Path, database: str) -> dict[str, float]:
             "LOG_LEVEL": "ERROR",
         }
 
+        # Elsewhere: what migrations leave in memory would hide what an import needs.
+        prepare = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
+        subprocess.run(prepare, env=environment, cwd=BASE_DIR, check=True, capture_output=True)
         command = [sys.executable, __file__, "--measure", what, str(path)]
         done = subprocess.run(command, env=environment, cwd=BASE_DIR, capture_output=True, text=True, check=False)
     if done.returncode:

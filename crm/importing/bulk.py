@@ -15,19 +15,26 @@ from django.db.models import Field, Model
 Rows = Sequence[Sequence[Any]]
 
 
-def insert(model: type[Model], names: Sequence[str], rows: Rows) -> None:
-    """Insert ``rows`` of the fields ``names``; rows that break a unique constraint are left out."""
+def insert(model: type[Model], names: Sequence[str], rows: Rows) -> dict[UUID, int]:
+    """Insert ``rows`` of the fields ``names``; rows that break a unique constraint are left out.
+
+    When ``public_id`` is the first of them, the answer is the keys of those that were inserted by their public ids.
+    """
     if not rows:
-        return
-    fields = _fields(model, names)
+        return {}
+    fields, named = _fields(model, names), names[0] == "public_id"
     columns = ", ".join(_quoted(field.column) for field in fields)
     into = f"INSERT INTO {_quoted(model._meta.db_table)} ({columns})"
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            cursor.execute(f"{into} SELECT * FROM {_recordset(fields)} ON CONFLICT DO NOTHING", [_json(fields, rows)])
-        else:
-            marks = ", ".join(["%s"] * len(fields))
-            cursor.executemany(f"{into} VALUES ({marks}) ON CONFLICT DO NOTHING", _adapted(fields, rows))
+            returning = " RETURNING public_id, id" if named else ""
+            sql = f"{into} SELECT * FROM {_recordset(fields)} ON CONFLICT DO NOTHING{returning}"
+            cursor.execute(sql, [_json(fields, rows)])
+            return dict(cursor.fetchall()) if named else {}
+        marks = ", ".join(["%s"] * len(fields))
+        cursor.executemany(f"{into} VALUES ({marks}) ON CONFLICT DO NOTHING", _adapted(fields, rows))
+    inserted = model._default_manager.filter(public_id__in=[row[0] for row in rows]) if named else None
+    return dict(inserted.values_list("public_id", "pk")) if inserted is not None else {}
 
 
 def update(model: type[Model], names: Sequence[str], rows: Rows) -> None:

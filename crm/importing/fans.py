@@ -194,7 +194,7 @@ def _insert(
     if not rows:
         return []
     fans = [(uuid4(), row, _told(row.values, as_of)) for row in rows]
-    bulk.insert(
+    inserted = bulk.insert(
         Fan,
         _WRITTEN,
         [
@@ -210,8 +210,6 @@ def _insert(
             for public_id, _row, told in fans
         ],
     )
-    public_ids = [public_id for public_id, _row, _told in fans]
-    inserted = dict(Fan.objects.filter(public_id__in=public_ids).values_list("public_id", "pk"))
     raced = []
     for public_id, row, told in fans:
         pk = inserted.get(public_id)
