@@ -198,7 +198,7 @@ class TestFaults:
                 bucket.peek_many(ASKS)
 
         own.signal(signal.SIGCONT)
-        assert lasted < 5, "three questions, half a second each, on a machine that is busy"
+        assert lasted < 15, "three questions, half a second each, on a machine that is busy"
         wait_until(lambda: is_answered(bucket))
         # Nobody knows whether the two were charged; not more than once each.
         assert free(bucket) >= 1

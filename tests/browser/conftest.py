@@ -5,13 +5,16 @@ from urllib.parse import urlsplit
 
 import pytest
 from django.test import Client
-from playwright.sync_api import BrowserContext, Page
+from playwright.sync_api import BrowserContext, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from crm.clock import database_now
 from crm.models import Conversation, Creator, Dispatch, User
 from crm.tests.factories import make_conversation, make_creator, make_fan, make_user
 
+#: Both databases are tested at once, on two cores: what is slow then is not broken.
+PATIENCE_SECONDS = 60
+expect.set_options(timeout=PATIENCE_SECONDS * 1000)
 REPORT_POLICY = "addEventListener('securitypolicyviolation', (event) => console.error('CSP', event.violatedDirective))"
 
 
@@ -23,6 +26,7 @@ def quiet(context: BrowserContext, live_server: LiveServer) -> Iterator[list[str
     """
     complaints: list[str] = []
     host = urlsplit(live_server.url).netloc
+    context.set_default_timeout(PATIENCE_SECONDS * 1000)
     context.add_init_script(REPORT_POLICY)
     context.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
     context.on("weberror", lambda error: complaints.append(str(error.error)))
