@@ -61,7 +61,7 @@ def server_at(endpoint: str, script: str) -> Server:
         endpoint = f"redis://{_bracketed(endpoint)}"
         if urlsplit(endpoint).port is None or "@" in endpoint or urlsplit(endpoint).path:
             raise ValueError("host:port is needed")
-    url = urlsplit(endpoint)
+    url = _split(endpoint)
     scheme, _plus, kind = url.scheme.partition("+")
     options = _OPTIONS | ({"ssl": True} if scheme == "rediss" else {}) | _credentials(url)
     match scheme, kind:
@@ -243,6 +243,14 @@ def _sentinel(url: SplitResult, options: dict[str, Any]) -> Sentinel:
     if password := query.get("sentinel_password"):
         own |= {"password": unquote(password)}
     return Sentinel(_hosts(url, SENTINEL_PORT), sentinel_kwargs=own, **options)
+
+
+def _split(address: str) -> SplitResult:
+    """As urlsplit, which in newer Pythons refuses an IPv6 address behind another host."""
+    scheme, _separator, rest = address.partition("://")
+    rest, _question_mark, query = rest.partition("?")
+    netloc, slash, path = rest.partition("/")
+    return SplitResult(scheme.lower(), netloc, slash + path, query, "")
 
 
 def _credentials(url: SplitResult) -> dict[str, str]:
