@@ -47,6 +47,7 @@ def test_a_message_is_sent_as_it_was_written(simulator: RunningSimulator, accoun
     assert line["media"] == ["https://media.example.test/1.jpg"]
 
 
+@pytest.mark.django_db
 def test_what_was_sent_is_found_in_the_chat(simulator: RunningSimulator, ofauth: OfauthGateway) -> None:
     simulator.set(lies_about_more=False)
     sent = [ofauth.send(parcel(text=f"number {number}")) for number in range(20)]
