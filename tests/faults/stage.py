@@ -36,6 +36,8 @@ TIMES = {
     "GATEWAY_DEADLINE_SECONDS": "3",
     "HAND_OVER_LEASE_SECONDS": "4",
     "SWEEP_SECONDS": "1",
+    # A reading of the account would be one letter more in the queue.
+    "SYNC_MINUTES": "0",
     "RECONCILE_ABSENT_AFTER_SECONDS": "3",
     "RECONCILE_ABSENT_AGAIN_SECONDS": "1",
 }
