@@ -120,7 +120,7 @@ def test_a_stop_leaves_nobody_behind_and_the_next_start_finds_the_data(make_prod
     status = product.stop()
 
     assert status == 0
-    assert time.monotonic() - began < 12
+    assert time.monotonic() - began < 30
     assert len(family) > len(ROLES)
     assert not alive(family)
     assert not (product.home / "run.json").exists()

@@ -200,7 +200,7 @@ class TestTrouble:
         with pytest.raises(GateUnavailable):
             Bucket.at(f"127.0.0.1:{frozen_port}").take(KEY, TEN_A_MINUTE)
 
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 10
 
     @pytest.mark.parametrize(("limit", "period", "burst"), [(0, 60, 1), (10, 0, 1), (10, 60, 0)])
     def test_refuses_a_limit_that_is_none(self, limit: int, period: float, burst: int) -> None:

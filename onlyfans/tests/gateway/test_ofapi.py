@@ -304,7 +304,7 @@ def test_a_lookup_that_hangs_never_left_and_ends_at_the_deadline(
 
     outcome = OfapiGateway(account_id="a", api_key="k").send(HELLO)
 
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 10
     answered.set()
     assert isinstance(outcome, Unreachable)
 
@@ -364,7 +364,7 @@ def test_a_body_that_drips_is_cut_off_at_the_deadline_and_unknown(
     began = time.monotonic()
 
     assert isinstance(send(gateway), Unknown)
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 10
     assert len(simulator.ledger(account)) == 1
 
 
@@ -385,7 +385,7 @@ def test_headers_that_drip_are_cut_off_at_the_deadline_and_unknown(
     began = time.monotonic()
 
     assert isinstance(raw_gateway.send(HELLO), Unknown)
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 10
 
 
 def test_an_answer_that_comes_too_late_is_unknown(
@@ -591,7 +591,7 @@ def test_all_pages_together_share_one_deadline(
 
     outcome = raw_gateway.read_chat("42", since=A_WHILE_AGO)
 
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 10
     assert isinstance(outcome, Unknown) or (isinstance(outcome, Chat) and not outcome.complete)
 
 
