@@ -1,9 +1,6 @@
-"""What people type into pages. Limits come from the models; a form ends in the verb the API ends in."""
+"""The composer of the inbox."""
 
-import re
 from datetime import datetime, timedelta
-from decimal import Decimal
-from typing import Any
 from uuid import uuid4
 
 from django import forms
@@ -12,38 +9,8 @@ from django.http import QueryDict
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from crm.forms.fields import DollarsField, LinesField, TextField
 from crm.models import Conversation, Message, User
-
-
-class TextField(forms.CharField):
-    """Text whose line breaks count as one character, as they do on the page; browsers post them as two."""
-
-    widget = forms.Textarea
-
-    def to_python(self, value: Any) -> str:
-        return str(super().to_python(value)).replace("\r\n", "\n")
-
-
-class DollarsField(forms.CharField):
-    """Dollars as people write them (12, $12.50, 12,50), as whole cents."""
-
-    WRITTEN = re.compile(r"\$? ?(?P<amount>\d{1,6}(\.\d{1,2})?)", re.ASCII)
-
-    def clean(self, value: Any) -> int:
-        written = super().clean(value).replace(",", ".")
-        if not written:
-            return 0
-        match = self.WRITTEN.fullmatch(written)
-        if match is None:
-            raise ValidationError(_("Write the price in dollars, such as 12 or 12.50."), code="invalid")
-        return int(Decimal(match["amount"]) * 100)
-
-
-class LinesField(TextField):
-    """One value a line; empty lines are nothing."""
-
-    def clean(self, value: Any) -> list[str]:
-        return [line.strip() for line in super().clean(value).splitlines() if line.strip()]
 
 
 class ReplyForm(forms.Form):
