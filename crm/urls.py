@@ -6,7 +6,7 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, URLResolver, path
 
-from crm.views import conversations, imports
+from crm.views import conversations, fans, imports
 
 
 def page(address: str, view: Callable[..., HttpResponseBase], name: str) -> list[URLPattern]:
@@ -28,10 +28,14 @@ inbox = [
     path("messages/onlyfans/<uuid:public_id>/messages/<uuid:message_id>", conversations.settle, name="settle_message"),
 ]
 
+people = [
+    *page("fans", fans.fans, name="fans"),
+]
+
 importing = [
     *page("platforms/connect/onlyfans", imports.connect, name="connect"),
     *page("platforms/connect/onlyfans/imports/<uuid:public_id>", imports.detail, name="import"),
     path("platforms/connect/onlyfans/imports/<uuid:public_id>/errors", imports.errors, name="import_errors"),
 ]
 
-urlpatterns: list[URLPattern | URLResolver] = [*sign_in, *inbox, *importing]
+urlpatterns: list[URLPattern | URLResolver] = [*sign_in, *inbox, *people, *importing]

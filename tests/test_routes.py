@@ -64,6 +64,8 @@ GET    /messages/assisted                                    302       200   200
 POST   /messages/assisted/<queued>                           302       404   403    409     409     409   404   -
        {"act": "sent"}
 
+GET    /fans                                                 302       200   200    200     200     200   200   -
+
 GET    /platforms/connect/onlyfans                           302       200   200    200     200     200   200   -
 POST   /platforms/connect/onlyfans                           302       400   403    403     400     400   403   -
        {"file": "@Username,Name"}

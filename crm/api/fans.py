@@ -18,8 +18,8 @@ from crm.api.idempotency import idempotent
 from crm.api.paging import ListQuery
 from crm.api.shapes import ProblemShape, Shape, page_of
 from crm.conditions import CENTS_MAX, CONDITIONS, Scope
+from crm.listing import NEWEST, SORTINGS
 from crm.models import Fan, Platform, Segment, Subscription, Tag
-from crm.paging import sortings
 
 PRICE_MAX = 10_000_000
 
@@ -112,14 +112,8 @@ class NewFan(FanValues):
 
 
 class FanQuery(ListQuery):
-    sortings = sortings(
-        createdAt="created_at",
-        valueCents="value_cents",
-        lastSeenAt="last_seen_at",
-        joinedAt="joined_at",
-        name="sort_name",
-    )
-    default_sort = "-createdAt"
+    sortings = SORTINGS
+    default_sort = NEWEST
     conditions = tuple(CONDITIONS)
 
     creatorId = serializers.UUIDField(required=False)

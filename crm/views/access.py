@@ -2,31 +2,43 @@
 
 from collections.abc import Callable
 from functools import wraps
+from http import HTTPStatus
 from typing import Concatenate, ParamSpec, cast
 
 from django.contrib.auth.views import redirect_to_login
-from django.http import HttpRequest, HttpResponse
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.shortcuts import render
 from django.utils.cache import add_never_cache_headers
+from django.utils.translation import gettext as _
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
-from crm.models import User
+from crm.models import Creator, User
 
 P = ParamSpec("P")
+#: Where the session keeps the public id of the creator whose pages were looked at last.
+CHOSEN = "creator"
+
+
+class NoCreator(Exception):
+    """The user is a member of no creator, so there is no page to show."""
 
 
 class SignedInRequest(HttpRequest):
-    """A request as ``signed_in`` hands it on."""
+    """A request as ``signed_in`` hands it on; with ``creator`` and ``creators`` once ``chosen_creator`` was asked."""
 
     user: User
     htmx: HtmxDetails
+    creator: Creator
+    creators: list[Creator]
 
 
 def signed_in(
     view: Callable[Concatenate[SignedInRequest, P], HttpResponseBase],
 ) -> Callable[Concatenate[HttpRequest, P], HttpResponseBase]:
-    """Let in who has signed in; the answer is private and never cached.
+    """Let in who has signed in; the answer is private and never cached. Who has no creator is told so.
 
     Everybody else goes to the sign-in page. A part of a page that refreshes itself gets a bare 401 instead:
     following a redirect it would put the sign-in form into the middle of the thread.
@@ -37,7 +49,10 @@ def signed_in(
         asking = cast(SignedInRequest, request)
         response: HttpResponseBase
         if request.user.is_authenticated:
-            response = view(asking, *args, **kwargs)
+            try:
+                response = view(asking, *args, **kwargs)
+            except NoCreator:
+                response = _without_creator(asking)
         elif asking.htmx.boosted:
             response = HttpResponseClientRedirect(redirect_to_login(request.get_full_path()).url)
         elif asking.htmx:
@@ -48,3 +63,28 @@ def signed_in(
         return response
 
     return guarded
+
+
+def chosen_creator(request: SignedInRequest) -> Creator:
+    """The creator whose page this is: ``?creator=<public id>``, else the one looked at last, else the first by name.
+
+    What is asked for is remembered in the session. ``components/_creator_switch.html`` shows the choice. Raises
+    Http404 for an id that is foreign or unknown, and NoCreator, which ``signed_in`` answers.
+    """
+    request.creators = list(Creator.objects.for_user(request.user))
+    if not request.creators:
+        raise NoCreator
+    by_id = {str(creator.public_id): creator for creator in request.creators}
+    if asked := request.GET.get("creator"):
+        if asked not in by_id:
+            raise Http404
+        if request.session.get(CHOSEN) != asked:
+            request.session[CHOSEN] = asked
+    request.creator = by_id.get(asked or request.session.get(CHOSEN, ""), request.creators[0])
+    return request.creator
+
+
+def _without_creator(request: SignedInRequest) -> HttpResponse:
+    if request.method not in ("GET", "HEAD"):
+        raise PermissionDenied(_("You are not a member of any creator."))
+    return render(request, "crm/no_creator.html", status=HTTPStatus.OK)
