@@ -9,9 +9,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from math import ceil
+from operator import attrgetter
 from typing import NamedTuple
 
-from ratelimit.server import GateUnavailable, Server, server_at
+from ratelimit.server import GateUnavailable, Reply, Server, server_at
 
 __all__ = ["Ask", "Bucket", "Denied", "GateUnavailable", "Limit", "Lost", "Never", "State", "Taken"]
 
@@ -26,7 +27,8 @@ FULL_MAX_US = 2**52
 SCRIPT = files("ratelimit").joinpath("take.lua").read_text()
 
 _TAKE, _PEEK, _HOLD, _HOLD_UNTIL, _REFUND, _REBUILD = (letter.encode() for letter in "tphurb")
-_HEAD = struct.Struct("<cBQQ")
+_HEAD, _ANSWER = struct.Struct("<cBQQ"), struct.Struct("<bqqqq")
+_LAW = attrgetter("packed")
 _ALLOWED, _DENIED, _NEVER, _LOST = 1, 0, -1, -2
 
 
@@ -135,32 +137,34 @@ class Bucket:
         self, key: str, limits: Sequence[Limit], *, cost: int = 1, not_full_for: float = 0.0
     ) -> Taken | Denied | Never | Lost:
         """Charge every limit or none."""
-        return _taken(self._server.run(key, _question(_TAKE, limits, cost, not_full_for)), limits, cost)
+        return _taken(self._server.run(key, _packed(_TAKE, limits, cost, _microseconds(not_full_for))), limits, cost)
 
     def take_many(self, asks: Sequence[Ask]) -> list[Taken | Denied | Never | Lost]:
         """Each as ``take`` would, in one round trip. Without an answer nobody knows which were charged."""
         replies = self._server.run_many(
-            [(ask.key, _question(_TAKE, ask.limits, ask.cost, ask.not_full_for)) for ask in asks]
+            [(ask.key, _packed(_TAKE, ask.limits, ask.cost, _microseconds(ask.not_full_for))) for ask in asks]
         )
         return [_taken(reply, ask.limits, ask.cost) for ask, reply in zip(asks, replies, strict=True)]
 
     def peek(self, key: str, limits: Sequence[Limit], *, not_full_for: float = 0.0) -> State | Lost:
         """How many may go now and when the next one may; charges nothing."""
-        return _state_or_lost(self._server.run(key, _question(_PEEK, limits, 1, not_full_for)))
+        return _state_or_lost(self._server.run(key, _packed(_PEEK, limits, 1, _microseconds(not_full_for))))
 
     def peek_many(self, asks: Sequence[Ask]) -> list[State | Lost]:
         """Each as ``peek`` would, in one round trip."""
-        replies = self._server.run_many([(ask.key, _question(_PEEK, ask.limits, 1, ask.not_full_for)) for ask in asks])
+        replies = self._server.run_many(
+            [(ask.key, _packed(_PEEK, ask.limits, 1, _microseconds(ask.not_full_for))) for ask in asks]
+        )
         return [_state_or_lost(reply) for reply in replies]
 
     def hold(self, key: str, limits: Sequence[Limit], *, seconds: float, not_full_for: float = 0.0) -> State | Lost:
         """Grant nothing for ``seconds``, a day at the most: the platform said wait. A longer hold stays."""
-        microseconds = max(0, ceil(min(seconds, HOLD_MAX_SECONDS) * MICROSECONDS))
-        return _state_or_lost(self._server.run(key, _question(_HOLD, limits, microseconds, not_full_for)))
+        microseconds = _microseconds(min(seconds, HOLD_MAX_SECONDS))
+        return _state_or_lost(self._server.run(key, _packed(_HOLD, limits, microseconds, _microseconds(not_full_for))))
 
     def hold_until(self, key: str, limits: Sequence[Limit], *, at_us: int, not_full_for: float = 0.0) -> State | Lost:
         """Grant nothing before ``at_us``, a moment of Redis's clock such as a receipt's plus what the platform said."""
-        return _state_or_lost(self._server.run(key, _question(_HOLD_UNTIL, limits, at_us, not_full_for)))
+        return _state_or_lost(self._server.run(key, _packed(_HOLD_UNTIL, limits, at_us, _microseconds(not_full_for))))
 
     def refund(self, key: str, limits: Sequence[Limit], receipt: Taken) -> State | Lost:
         """Give a token back that was certainly not used, once.
@@ -173,7 +177,9 @@ class Bucket:
         """Replay grants of ``ages`` seconds ago, oldest first; where the key knows of more, that stays."""
         grants = [max(0, round(age * MICROSECONDS)) for age in ages]
         replay = struct.pack(f"<{len(grants)}Q", *grants)
-        return _state(self._server.run(key, _packed(_REBUILD, limits, 0, 0) + replay))
+        state = _state_or_lost(self._server.run(key, _packed(_REBUILD, limits, 0, 0) + replay))
+        assert isinstance(state, State)
+        return state
 
     def reset(self, key: str) -> None:
         """Forget the bucket: it is full."""
@@ -184,33 +190,30 @@ class Bucket:
         self._server.command("PING")
 
 
-def _question(op: bytes, limits: Sequence[Limit], amount: int, not_full_for: float) -> bytes:
-    return _packed(op, limits, amount, ceil(not_full_for * MICROSECONDS) if not_full_for > 0 else 0)
+def _microseconds(seconds: float) -> int:
+    return ceil(seconds * MICROSECONDS) if seconds > 0 else 0
 
 
 def _packed(op: bytes, limits: Sequence[Limit], amount: int, mark: int) -> bytes:
     """As take.lua reads it. Raises ValueError for what it could not answer."""
     if not 0 < len(limits) < 256 or amount < (op == _TAKE) or mark < 0:
         raise ValueError(f"At least one limit, a cost of at least 1, no moment before 1970: {limits}, {amount}, {mark}")
-    return _HEAD.pack(op, len(limits), amount, mark) + b"".join([limit.packed for limit in limits])
+    return _HEAD.pack(op, len(limits), amount, mark) + b"".join(map(_LAW, limits))
 
 
-def _taken(reply: list[int], limits: Sequence[Limit], cost: int) -> Taken | Denied | Never | Lost:
-    status = reply[0]
+def _taken(reply: Reply, limits: Sequence[Limit], cost: int) -> Taken | Denied | Never | Lost:
+    status, moment, second, third, free = _ANSWER.unpack(reply)
     if status == _ALLOWED:
-        return Taken(reply[1], cost, _state(reply))
+        return Taken(moment, cost, State(free, second / MICROSECONDS, third / MICROSECONDS))
     if status == _LOST:
         return Lost()
-    limit = limits[reply[2] - 1] if reply[2] else None
+    limit = limits[second - 1] if second else None
     if status == _DENIED:
-        return Denied(reply[1] / MICROSECONDS, limit)
+        return Denied(moment / MICROSECONDS, limit)
     assert limit
     return Never(limit)
 
 
-def _state_or_lost(reply: list[int]) -> State | Lost:
-    return Lost() if reply[0] == _LOST else _state(reply)
-
-
-def _state(reply: list[int]) -> State:
-    return State(reply[4], reply[2] / MICROSECONDS, reply[3] / MICROSECONDS)
+def _state_or_lost(reply: Reply) -> State | Lost:
+    status, _now, next_in_us, full_in_us, free = _ANSWER.unpack(reply)
+    return Lost() if status == _LOST else State(free, next_in_us / MICROSECONDS, full_in_us / MICROSECONDS)

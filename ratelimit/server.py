@@ -28,7 +28,8 @@ IN_USE_SECONDS = 0.01
 PORT, SENTINEL_PORT = 6379, 26379
 PORT_MAX = 65_535
 
-Reply = list[int]
+#: What the script returns: one string.
+Reply = bytes
 
 
 class GateUnavailable(Exception):
