@@ -122,6 +122,8 @@ def _campaign_waits(campaign: Campaign | None, now: datetime) -> Forecast | None
 def _obstacle(message: Message, line: Line, dispatch: Dispatch, now: datetime) -> Forecast | None:
     """What must end before anybody can name a time."""
     if message.due_at > now:
+        if message.send_at <= now:
+            return Forecast(message.due_at, "undo", _("It can still be taken back."))
         return Forecast(message.due_at, "scheduled", _("It is scheduled."))
     if obstacle := _nothing_goes(line, dispatch, now):
         return obstacle

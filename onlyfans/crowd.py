@@ -16,7 +16,7 @@ from django.db import connection, models, transaction
 from django.utils import timezone
 
 from crm.models import Conversation, Creator, Fan, FanTag, Line, Membership, Message, Tag, Transaction, User
-from crm.searching import fold
+from crm.searching import fold, words_of
 
 MESSAGES_PER_FAN = 5
 FIRST = (
@@ -136,14 +136,15 @@ class _Crowd:
     def _message(self, talk: int, key: int) -> Columns:
         """Theirs, ours, theirs, ours, theirs, a minute apart."""
         number, position = f"(n / {MESSAGES_PER_FAN})", f"(n % {MESSAGES_PER_FAN})"
-        ours = f"{position} % 2 = 1"
+        ours, said = f"{position} % 2 = 1", f"(({number} + {position} + 1) % 5)"
         at = self._last_word(number, f"60 * ({MESSAGES_PER_FAN - 1} - {position})")
         return {
             "id": f"{key} + n",
             "conversation_id": f"{talk} + {number}",
             "direction": f"CASE WHEN {ours} THEN 'out' ELSE 'in' END",
             "status": f"CASE WHEN {ours} THEN 'read' ELSE 'received' END",
-            "text": _one_of(TEXTS, f"(({number} + {position} + 1) % 5)"),
+            "text": _one_of(TEXTS, said),
+            "search_text": _one_of([" ".join(words_of(text)) for text in TEXTS], said),
             "platform_id": "'crowd-' || CAST(n AS text)",
             "seq": "n + 1",
             **dict.fromkeys(("send_at", "due_at", "created_at"), at),

@@ -12,13 +12,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from crm.api.access import creators_of, found, require_writer, user_of
+from crm.api.access import Conflict, creators_of, found, require_writer, user_of
 from crm.api.idempotency import idempotent
 from crm.api.paging import ListQuery
-from crm.api.shapes import Shape, iso, media_urls, page_of, paid_rules
+from crm.api.shapes import ProblemShape, Shape, iso, media_urls, page_of, paid_rules
 from crm.conditions import Scope
 from crm.forecast import Forecast, forecasts
-from crm.models import ApiKey, Conversation, Message, User
+from crm.models import AnsweredMeanwhile, ApiKey, Conversation, Message, User
 from crm.paging import always, sortings
 
 
@@ -108,6 +108,11 @@ class NewMessageShape(Shape):
         source="price_cents", min_value=0, max_value=Message.PRICE_MAX_CENTS, default=0
     )
     attachments = media_urls()
+    seenMessageId = serializers.UUIDField(
+        required=False,
+        allow_null=True,
+        help_text="The newest message you have seen, null for none: 409 when somebody else has answered after it.",
+    )
 
 
 class ConversationQuery(ListQuery):
@@ -186,13 +191,19 @@ class ConversationMessages(APIView):
             request, conversation.messages.prefetch_related("attachments"), messages_shown
         )
 
-    @extend_schema(responses={202: MessageShape})
+    @extend_schema(responses={202: MessageShape, 409: ProblemShape})
     @idempotent
     def post(self, request: Request, conversation_id: str) -> Response:
         conversation = _find_for_writing(request, conversation_id)
         shape = NewMessageShape(data=request.data)
         shape.is_valid(raise_exception=True)
-        message = conversation.queue(author=user_of(request), **shape.validated_data)
+        values = shape.validated_data
+        if "seenMessageId" in values:
+            values["seen"] = conversation.key_of_seen(values.pop("seenMessageId"))
+        try:
+            message = conversation.queue(author=user_of(request), **values)
+        except AnsweredMeanwhile as error:
+            raise Conflict(str(error)) from error
         return Response(messages_shown([message])[0], status=status.HTTP_202_ACCEPTED)
 
 

@@ -2,8 +2,9 @@
 
 from crm.models.attachments import Attachment
 from crm.models.campaigns import Campaign, IllegalCampaignMove, Tally
-from crm.models.conversations import Conversation, FanNotReachable
+from crm.models.conversations import AnsweredMeanwhile, Conversation, FanNotReachable
 from crm.models.creators import Creator, Membership, Platform
+from crm.models.drafts import Draft
 from crm.models.families import TokenFamily
 from crm.models.fans import Fan, Subscription
 from crm.models.imports import IllegalImportMove, Import, ImportChunk, ImportKind, ImportPart, ImportState
@@ -11,6 +12,7 @@ from crm.models.keys import ApiKey
 from crm.models.lines import Dispatch, HoldCause, Line, PauseCause
 from crm.models.messages import MOVES, IllegalMove, Message, StateForbids
 from crm.models.notes import Note
+from crm.models.presences import Presence
 from crm.models.recipients import Recipient
 from crm.models.replies import KeptReply
 from crm.models.segments import Segment
@@ -22,12 +24,14 @@ from crm.models.workers import Worker
 
 __all__ = [
     "MOVES",
+    "AnsweredMeanwhile",
     "ApiKey",
     "Attachment",
     "Campaign",
     "Conversation",
     "Creator",
     "Dispatch",
+    "Draft",
     "Fan",
     "FanNotReachable",
     "FanTag",
@@ -48,6 +52,7 @@ __all__ = [
     "PauseCause",
     "Payment",
     "Platform",
+    "Presence",
     "Recipient",
     "Segment",
     "Snippet",

@@ -34,6 +34,14 @@ class FanNotReachable(ValidationError):
     """The fan has no platform id, so the platform has no address to send to."""
 
 
+class AnsweredMeanwhile(Exception):
+    """Somebody else has answered since the writer last looked. ``message`` is what they said last."""
+
+    def __init__(self, message: Message) -> None:
+        super().__init__(_("Somebody else has just answered this fan."))
+        self.message = message
+
+
 class ConversationQuerySet(models.QuerySet["Conversation"]):
     def for_user(self, user: "User | AnonymousUser") -> Self:
         return self.filter(visible_to(user))
@@ -116,11 +124,16 @@ class Conversation(models.Model):
         priority: int = Message.PRIORITY_MAX,
         send_at: datetime | None = None,
         client_key: uuid.UUID | None = None,
+        seen: int | None = None,
+        undo_within: timedelta = timedelta(),
     ) -> Message:
         """Write an outgoing message: the only way one is born. It goes out when its turn comes.
 
         ``send_at`` schedules it (aware); None or a past moment means now. The same ``client_key`` twice gives the
-        creator's first message with it back, whatever the second one said.
+        creator's first message with it back, whatever the second one said. ``seen`` is the key of the newest
+        message that the author has seen, 0 for none: when somebody else has answered after it, AnsweredMeanwhile is
+        raised and nothing is written.
+        What goes now waits ``undo_within`` so that its author can take it back; its place in the order is that of now.
         Raises FanNotReachable, or ValidationError by field (text, price_cents, media_urls, priority, send_at).
         """
         if not self.fan.is_reachable:
@@ -141,7 +154,7 @@ class Conversation(models.Model):
                 priority=priority,
                 client_key=client_key,
                 send_at=send_at,
-                due_at=send_at,
+                due_at=max(send_at, now + undo_within),
                 waits_for_media=bool(media_urls),
             )
             attachments = [
@@ -153,6 +166,8 @@ class Conversation(models.Model):
             if client_key and (twin := self.creator.messages.filter(client_key=client_key).first()):
                 transaction.set_rollback(True)
                 return twin
+            if seen is not None and (answer := self.messages.answers_after(seen, apart_from=author).first()):
+                raise AnsweredMeanwhile(answer)
             message.priority = self.keep_order(message)
             message.save(force_insert=True)
             Attachment.objects.bulk_create(attachments)
@@ -165,6 +180,11 @@ class Conversation(models.Model):
             priority=message.priority,
         )
         return message
+
+    def key_of_seen(self, public_id: uuid.UUID | None) -> int:
+        """What ``queue`` takes as ``seen`` for somebody who saw this message last; 0 where there is none such."""
+        seen = self.messages.filter(public_id=public_id) if public_id else self.messages.none()
+        return seen.values_list("pk", flat=True).first() or 0
 
     def receive(
         self, *, text: str, platform_id: str, written_at: datetime, price_cents: int = 0, is_news: bool = True

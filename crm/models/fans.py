@@ -124,6 +124,8 @@ class Fan(models.Model):
 
     class Meta:
         indexes = [
+            # The inbox list, priority fans only.
+            models.Index(fields=["creator", "id"], condition=Q(is_priority=True), name="fan_of_priority"),
             # The list by each of its sortings; id makes every sorting total, so that paging neither skips nor repeats.
             models.Index(fields=["creator", "-value_cents", "-id"], name="fan_by_value"),
             models.Index(fields=["creator", "-last_seen_at", "-id"], name="fan_by_last_seen"),

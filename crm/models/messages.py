@@ -26,6 +26,7 @@ from crm.models.campaigns import Campaign, Tally
 from crm.models.creators import Creator, visible_to
 from crm.models.limits import PRICE_MAX_CENTS, PRICE_MIN_CENTS, TEXT_MAX
 from crm.models.lines import Line
+from crm.searching import SearchText
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -126,6 +127,15 @@ class MessageQuerySet(models.QuerySet["Message"]):
         """What was written to this one fan; the rest belongs to a campaign."""
         return self.filter(campaign__isnull=True)
 
+    def answers_after(self, seen: int, *, apart_from: "User | None") -> Self:
+        """What others than ``apart_from`` wrote to the fan after the message of the key ``seen``, the newest first.
+
+        Those of one creator become visible in its order, because every transaction locks the line first.
+        """
+        answers = self.direct().filter(direction=Direction.OUT, pk__gt=seen).exclude(status=Status.CANCELLED)
+        others = answers.filter(~Q(author=apart_from) | Q(author=None)) if apart_from else answers
+        return others.order_by("-id")
+
     def in_line_order(self) -> Self:
         return self.order_by("-priority", "send_at", "id")
 
@@ -211,6 +221,7 @@ class Message(models.Model):
         help_text="Of the request that caused it; every log line about this message carries it.",
     )
     seq = models.PositiveBigIntegerField(default=0)
+    search_text = SearchText(of=["searched"], help_text="Its words, folded for searching.")
 
     send_at = models.DateTimeField(help_text="When it was meant to go; for a fan's message, when it was written.")
     due_at = models.DateTimeField(help_text="Not before.")
@@ -324,6 +335,11 @@ class Message(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_direction_display()} · {self.get_status_display()} · {self.public_id}"
+
+    @property
+    def searched(self) -> str:
+        """What it is found by. A mass message by nothing: it would be found once for each of its fans."""
+        return "" if self.campaign_id else self.text
 
     def clean(self) -> None:
         if not self.text.strip():

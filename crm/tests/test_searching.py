@@ -4,9 +4,9 @@ import pytest
 from django.apps import apps
 from django.db import connection
 
-from crm.models import Creator, Fan
+from crm.models import Campaign, Creator, Fan, Message
 from crm.searching import fold, keep_words_indexed, words_of
-from crm.tests.factories import make_creator, make_fan
+from crm.tests.factories import make_conversation, make_creator, make_fan, make_message
 
 pytestmark = pytest.mark.django_db
 
@@ -106,3 +106,30 @@ def test_fans_of_before_the_migration_are_found() -> None:
     import_module("crm.migrations.0007_fans_are_searched").fold_names(apps, None)
 
     assert found("zofie") == {"Žofie"}
+
+
+def test_messages_are_found_by_their_words_and_mass_messages_are_not(creator: Creator) -> None:
+    conversation = make_conversation(creator)
+    said = make_message(conversation, text="Où est la vidéo du théâtre ?")
+    make_message(
+        conversation,
+        text="Théâtre for everybody",
+        campaign=Campaign.objects.create(creator=creator, name="x", text="x"),
+    )
+
+    assert list(Message.objects.filter(search_text__has_words="THEATRE vid")) == [said]
+
+
+def test_messages_of_before_the_migration_are_found(creator: Creator) -> None:
+    said = make_message(make_conversation(creator), text="Crème brûlée")
+    make_message(
+        said.conversation,
+        text="Crème for everybody",
+        campaign=Campaign.objects.create(creator=creator, name="x", text="x"),
+    )
+    Message.objects.update(search_text="")
+
+    import_module("crm.migrations.0015_drafts_presence_and_message_search").fold_texts(apps, None)
+
+    assert list(Message.objects.filter(search_text__has_words="brulee creme")) == [said]
+    assert not Message.objects.filter(search_text__has_words="everybody").exists()

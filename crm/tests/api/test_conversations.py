@@ -264,3 +264,31 @@ class TestRead:
 
 def test_nobody_reads_anything_without_signing_in(client: Client) -> None:
     assert client.get(LIST).status_code == 401
+
+
+class TestGuard:
+    def test_who_has_not_seen_the_latest_answer_is_told_and_writes_nothing(
+        self, api: Client, conversation: Conversation
+    ) -> None:
+        seen = make_message(conversation, status=Status.RECEIVED)
+        answer = make_message(conversation, author=make_user(), text="Somebody was faster")
+        body = {"text": "Hello", "seenMessageId": str(seen.public_id)}
+
+        refused = api.post(messages_of(conversation), body, "application/json")
+
+        assert refused.status_code == 409
+        assert "Somebody else has just answered" in refused.json()["detail"]
+        assert conversation.messages.count() == 2
+        for now in ({"seenMessageId": str(answer.public_id)}, {}):
+            sent = api.post(messages_of(conversation), {"text": "Hello"} | now, "application/json")
+            assert sent.status_code == 202
+
+    @pytest.mark.parametrize("seen", [None, str(uuid.uuid4())])
+    def test_who_has_seen_nothing_is_told_of_every_answer(
+        self, api: Client, conversation: Conversation, seen: str | None
+    ) -> None:
+        make_message(conversation, author=make_user())
+
+        refused = api.post(messages_of(conversation), {"text": "Hello", "seenMessageId": seen}, "application/json")
+
+        assert refused.status_code == 409
