@@ -132,6 +132,34 @@ class TestKinds:
         with pytest.raises(GateUnavailable):
             bucket.take(KEY, LIMITS)
 
+    def test_a_failover_is_followed_to_the_replica_and_what_it_was_told(
+        self, make_redis: Callable[..., RedisProcess], tmp_path: Path
+    ) -> None:
+        main, replica, slow = make_redis(), make_redis(), [Limit(10, 86_400, 3)]
+        host, _colon, port = main.endpoint.rpartition(":")
+        replica.client.replicaof(host, int(port))
+        config = tmp_path / "sentinel.conf"
+        config.write_text(
+            f"sentinel monitor main {host} {port} 1\n"
+            "sentinel down-after-milliseconds main 500\n"
+            "sentinel failover-timeout main 5000\n"
+        )
+        sentinel = make_redis(str(config), "--sentinel")
+        wait_until(lambda: sentinel.client.sentinel_slaves("main"))
+        bucket = Bucket.at(f"redis+sentinel://{sentinel.endpoint}/main")
+        assert isinstance(bucket.take(KEY, slow), Taken)
+        wait_until(lambda: replica.client.exists(KEY))
+
+        main.kill()
+        with pytest.raises(GateUnavailable):
+            bucket.take(KEY, slow)
+
+        wait_until(lambda: is_answered(bucket), 60)
+        assert replica.client.role()[0] == "master"
+        state = bucket.peek(KEY, slow)
+        assert isinstance(state, State)
+        assert state.free == 2
+
     def test_a_service_that_no_sentinel_knows_is_out_of_reach(self) -> None:
         with pytest.raises(GateUnavailable):
             Bucket.at("redis+sentinel://127.0.0.1:1/main").ping()
