@@ -145,10 +145,10 @@ class TestKinds:
             "sentinel failover-timeout main 5000\n"
         )
         sentinel = make_redis(str(config), "--sentinel")
-        wait_until(lambda: sentinel.client.sentinel_slaves("main"))
+        wait_until(lambda: bool(sentinel.client.sentinel_slaves("main")))
         bucket = Bucket.at(f"redis+sentinel://{sentinel.endpoint}/main")
         assert isinstance(bucket.take(KEY, slow), Taken)
-        wait_until(lambda: replica.client.exists(KEY))
+        wait_until(lambda: bool(replica.client.exists(KEY)))
 
         main.kill()
         with pytest.raises(GateUnavailable):
