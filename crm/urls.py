@@ -6,7 +6,7 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, URLResolver, path
 
-from crm.views import conversations, fans, imports
+from crm.views import conversations, fans, imports, signing_in, styleguide
 
 
 def page(address: str, view: Callable[..., HttpResponseBase], name: str) -> list[URLPattern]:
@@ -17,6 +17,7 @@ def page(address: str, view: Callable[..., HttpResponseBase], name: str) -> list
 sign_in = [
     *page("login", LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("logout", LogoutView.as_view(), name="logout"),
+    path("language", signing_in.choose_language, name="choose_language"),
 ]
 
 inbox = [
@@ -38,4 +39,12 @@ importing = [
     path("platforms/connect/onlyfans/imports/<uuid:public_id>/errors", imports.errors, name="import_errors"),
 ]
 
-urlpatterns: list[URLPattern | URLResolver] = [*sign_in, *inbox, *people, *importing]
+developing = page("styleguide", styleguide.styleguide, name="styleguide")
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    *sign_in,
+    *inbox,
+    *people,
+    *importing,
+    *developing,
+]
