@@ -6,6 +6,7 @@ Nothing here sends it again.
 """
 
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -55,9 +56,7 @@ def _next_look(message: Message, now: datetime) -> datetime:
 def reconcile(public_id: UUID) -> None:
     """Read the chat, and settle the message or leave it to a person, if the chat says enough."""
     message = (
-        Message.objects.select_related("conversation__fan", "creator__connection", "creator__line")
-        .filter(public_id=public_id)
-        .first()
+        Message.objects.select_related("conversation__fan", "creator__connection").filter(public_id=public_id).first()
     )
     if message is None:
         return
@@ -70,13 +69,15 @@ def reconcile(public_id: UUID) -> None:
 def _reconcile(message: Message) -> None:
     if message.status != Status.UNKNOWN or message.sending_at is None:
         return
-    if message.creator.line.paused_at or Dispatch.is_stopped():
+    if not _may_ask(message.creator_id):
         return
     Message.objects.filter(pk=message.pk).update(reconciliations=F("reconciliations") + 1)
     connection, began = connection_of(message.creator), database_now()
     try:
         chat = gateway_for(connection).read_chat(
-            message.conversation.fan.platform_id, since=message.sending_at - CLOCK_TOLERANCE
+            message.conversation.fan.platform_id,
+            since=message.sending_at - CLOCK_TOLERANCE,
+            may_ask=partial(_may_ask, message.creator_id),
         )
     except NoGateway as error:
         log.error("no way to the account", creator=message.creator_id, error=str(error))
@@ -90,6 +91,12 @@ def _reconcile(message: Message) -> None:
             _look_again(message, at=began + timedelta(seconds=after))
         case _:
             log.info("chat not read", message=str(message.public_id), trouble=type(chat).__name__)
+
+
+def _may_ask(creator_id: int) -> bool:
+    """A chat of several pages outlasts a stop otherwise: each page is a call."""
+    is_paused = Line.objects.filter(creator_id=creator_id, paused_at__isnull=False)
+    return not Dispatch.is_stopped() and not is_paused.exists()
 
 
 def _conclude(message: Message, chat: Chat, began: datetime) -> None:

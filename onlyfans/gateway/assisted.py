@@ -1,5 +1,6 @@
 """Where a person is the way to the platform; onlyfans/assisting.py hands them the work."""
 
+from collections.abc import Callable
 from datetime import datetime
 
 from onlyfans.gateway.contract import (
@@ -13,6 +14,7 @@ from onlyfans.gateway.contract import (
     Rejected,
     Trouble,
     Uploaded,
+    always,
 )
 
 
@@ -26,7 +28,7 @@ class AssistedGateway:
         """Whoever sends the message fetches its media from the address."""
         return Uploaded(media_id="by-hand")
 
-    def read_chat(self, chat_id: str, *, since: datetime) -> Chat | Trouble:
+    def read_chat(self, chat_id: str, *, since: datetime, may_ask: Callable[[], bool] = always) -> Chat | Trouble:
         return Chat(messages=(), complete=True)
 
     def list_chats(self, cursor: str) -> Page[ChatHead] | Trouble:

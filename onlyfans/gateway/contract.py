@@ -3,7 +3,7 @@
 Each answer has one fate (design, section 3.5); ``onlyfans/delivery.py`` is where the fates are.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, Protocol, TypeVar
@@ -137,6 +137,10 @@ class Page(Generic[Item]):
     next: str = ""
 
 
+def always() -> bool:
+    return True
+
+
 class Gateway(Protocol):
     """One provider, for one connection. Every call ends within GATEWAY_DEADLINE_SECONDS and raises nothing.
 
@@ -149,7 +153,9 @@ class Gateway(Protocol):
         """Have the provider fetch ``url``; with ``keep`` the id must serve for any number of messages."""
         ...
 
-    def read_chat(self, chat_id: str, *, since: datetime) -> Chat | Trouble: ...
+    def read_chat(self, chat_id: str, *, since: datetime, may_ask: Callable[[], bool] = always) -> Chat | Trouble:
+        """Each page is a call of its own, and ``may_ask`` is asked before each; without it the reading ends there."""
+        ...
 
     def list_chats(self, cursor: str) -> Page[ChatHead] | Trouble: ...
 

@@ -1,6 +1,7 @@
 """The gateway of RATE_LIMITER_ENABLED=false: it writes to the log and sends nothing."""
 
 import uuid
+from collections.abc import Callable
 from datetime import datetime
 
 import structlog
@@ -16,6 +17,7 @@ from onlyfans.gateway.contract import (
     Sent,
     Trouble,
     Uploaded,
+    always,
 )
 
 log = structlog.get_logger(__name__)
@@ -31,7 +33,7 @@ class LogGateway:
     def upload(self, url: str, *, keep: bool = False) -> Uploaded | Trouble:
         return Uploaded(media_id=f"log-{uuid.uuid4().hex}")
 
-    def read_chat(self, chat_id: str, *, since: datetime) -> Chat | Trouble:
+    def read_chat(self, chat_id: str, *, since: datetime, may_ask: Callable[[], bool] = always) -> Chat | Trouble:
         return Chat(messages=(), complete=True)
 
     def list_chats(self, cursor: str) -> Page[ChatHead] | Trouble:

@@ -1,7 +1,7 @@
 """The documented HTTP API of onlyfansapi.com."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -22,6 +22,7 @@ from onlyfans.gateway.contract import (
     SessionLost,
     Trouble,
     Uploaded,
+    always,
 )
 from onlyfans.gateway.http import Answer
 from onlyfans.gateway.notation import Unreadable, dollars_of, id_of, markup_of
@@ -69,13 +70,13 @@ class OfapiGateway:
             return not_readable(answer)
         return Uploaded(media_id=media_id)
 
-    def read_chat(self, chat_id: str, *, since: datetime) -> Chat | Trouble:
+    def read_chat(self, chat_id: str, *, since: datetime, may_ask: Callable[[], bool] = always) -> Chat | Trouble:
         """The chat's messages since then, rounded down: the platform's times are whole seconds."""
 
         def page(query: Mapping[str, str], deadline: float) -> Answer | Trouble:
             return self._ask("GET", "chats", chat_id, "messages", query={**query, "order": "desc"}, deadline=deadline)
 
-        return pages.read_chat(chat_id, since=since.replace(microsecond=0), page=page)
+        return pages.read_chat(chat_id, since=since.replace(microsecond=0), page=page, may_ask=may_ask)
 
     def list_chats(self, cursor: str) -> Page[ChatHead] | Trouble:
         query = {"limit": str(CHATS_LIMIT), "order": "recent", "skip_users": "none"} | _offset(cursor)

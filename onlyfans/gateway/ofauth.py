@@ -1,7 +1,7 @@
 """The documented HTTP API of OFAuth."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
 
@@ -21,6 +21,7 @@ from onlyfans.gateway.contract import (
     SessionLost,
     Trouble,
     Uploaded,
+    always,
 )
 from onlyfans.gateway.http import Answer
 from onlyfans.gateway.notation import Unreadable, dollars_of, id_of
@@ -59,11 +60,11 @@ class OfauthGateway:
             return Rejected("media_not_https", "OFAuth fetches media from https addresses only.")
         return Uploaded(media_id=url)
 
-    def read_chat(self, chat_id: str, *, since: datetime) -> Chat | Trouble:
+    def read_chat(self, chat_id: str, *, since: datetime, may_ask: Callable[[], bool] = always) -> Chat | Trouble:
         def page(query: Mapping[str, str], deadline: float) -> Answer | Trouble:
             return self._ask("GET", "chats", chat_id, "messages", query=query, deadline=deadline)
 
-        return pages.read_chat(chat_id, since=since.replace(microsecond=0), page=page)
+        return pages.read_chat(chat_id, since=since.replace(microsecond=0), page=page, may_ask=may_ask)
 
     def list_chats(self, cursor: str) -> Page[ChatHead] | Trouble:
         query = {"limit": str(LIMIT), "offset": cursor or "0", "order": "recent"}

@@ -117,13 +117,17 @@ def messages_of(document: object, *, chat_id: str, cursor: str) -> Page[ChatMess
 
 
 def read_chat(
-    chat_id: str, *, since: datetime, page: Callable[[Mapping[str, str], float], Answer | Trouble]
+    chat_id: str,
+    *,
+    since: datetime,
+    page: Callable[[Mapping[str, str], float], Answer | Trouble],
+    may_ask: Callable[[], bool],
 ) -> Chat | Trouble:
-    """The chat's messages since then, in as many pages as the deadline of one call allows."""
+    """The chat's messages since then, in as many pages as the deadline of one call, and whoever may stop it, allow."""
     reading = _Reading(chat_id, since=since)
     ends_at = monotonic() + settings.GATEWAY_DEADLINE_SECONDS
     for _page in range(PAGES_MAX):
-        if reading.is_over or (remaining := ends_at - monotonic()) <= 0:
+        if reading.is_over or not may_ask() or (remaining := ends_at - monotonic()) <= 0:
             break
         answer = page(messages_query(reading.cursor), remaining)
         if not isinstance(answer, Answer):

@@ -1,5 +1,6 @@
 """Outcomes nobody answered, looked up in the simulated platform's chat."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +12,7 @@ from crm.models import Conversation, Dispatch, Line, Message
 from crm.models.messages import Status
 from crm.tests.factories import make_message
 from onlyfans import delivery, reconciling
-from onlyfans.gateway import Chat, Parcel
+from onlyfans.gateway import Chat, Parcel, http
 from onlyfans.gateway.ofapi import OfapiGateway
 from onlyfans.queue import QueueUnavailable
 from onlyfans.tests.conftest import Basket, RunningSimulator
@@ -71,6 +72,14 @@ def read(message: Message) -> tuple[str, str]:
 
 def a_minute_passes(message: Message) -> None:
     Message.objects.filter(pk=message.pk).update(absent_at=F("absent_at") - timedelta(seconds=60))
+
+
+def stop_all(_conversation: Conversation) -> None:
+    Dispatch.stop_sending(reason="fire", now=database_now())
+
+
+def pause_creator(conversation: Conversation) -> None:
+    conversation.creator.line.pause(reason="holiday", now=database_now())
 
 
 def test_two_complete_readings_a_minute_apart_that_do_not_find_it_leave_it_to_a_person(
@@ -196,6 +205,32 @@ def test_a_chat_that_cannot_be_read_settles_nothing(
 
     message.refresh_from_db()
     assert message.status == Status.UNKNOWN
+
+
+@pytest.mark.parametrize("stop", [stop_all, pause_creator])
+def test_a_chat_of_several_pages_is_read_no_further_after_a_stop(
+    conversation: Conversation,
+    simulator: RunningSimulator,
+    account: str,
+    monkeypatch: pytest.MonkeyPatch,
+    stop: Callable[[Conversation], None],
+) -> None:
+    message = make_overdue(conversation)
+    for _message in range(20):
+        simulator.fan_writes(account, conversation.fan.platform_id, silent=True)
+    paths = []
+
+    def stop_and_answer(method: str, path: str, **wishes: Any) -> http.Reply:
+        stop(conversation)
+        paths.append(path)
+        return ask(method, path, **wishes)
+
+    ask = http.call
+    monkeypatch.setattr(http, "call", stop_and_answer)
+
+    assert read(message) == (Status.UNKNOWN, "")
+    assert len(paths) == 1
+    assert message.absent_at is None, "a reading that was broken off counts for nothing"
 
 
 class TestHandOver:
