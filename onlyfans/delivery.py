@@ -135,8 +135,11 @@ def _serve(line: Line, may_go: State | None, carry: Carrier) -> int:
     if room <= 0:
         _wait_for_room(line, now, next_in=0.0 if may_go.free else may_go.next_in)
         return 0
-    claimed = _claim(line, room, now)
-    _rearm(line, now, found=len(claimed))
+    # One row more than can go shows whether the line stays due, which is what it is in mid-campaign.
+    front = list(Message.objects.front(line.creator_id, now)[: 2 * room])
+    claimed = _claim(line, front, room, now)
+    if not claimed or len(claimed) == len(front):
+        _rearm(line, now, found=len(claimed))
     reached("claimed")
     for message in claimed:
         try:
@@ -185,15 +188,15 @@ def _begin_to_serve(line: Line) -> bool:
     return bool(Line.objects.filter(pk=line.pk, served_at=line.served_at).update(served_at=now))
 
 
-def _claim(line: Line, room: int, now: datetime) -> list[Message]:
-    """Move the front messages to ``handed_over``; one of each conversation, so order within it holds.
+def _claim(line: Line, front: list[Message], room: int, now: datetime) -> list[Message]:
+    """Move front messages to ``handed_over`` while there is room; one of each conversation, so order within it holds.
 
     A conversation whose first message another dispatcher was faster to claim is not tried again: its second message
     would overtake the first.
     """
     claimed: list[Message] = []
     tried: set[int] = set()
-    for message in Message.objects.front(line.creator_id, now)[: 2 * room]:
+    for message in front:
         if message.conversation_id in tried:
             continue
         tried.add(message.conversation_id)

@@ -1,9 +1,11 @@
 """The queue's own figures and each creator's line, from what dispatch last saw: no request asks SQS."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, Max, Q
+from django.db.models import Count, OuterRef, Subquery
+from django.db.models.functions import Coalesce
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -13,7 +15,8 @@ from rest_framework.views import APIView
 from crm.api.shapes import iso
 from crm.clock import database_now
 from crm.models import Creator, Dispatch, Line, Message
-from crm.models.messages import FOR_A_PERSON, IN_FLIGHT, ON_THE_PLATFORM, Status
+from crm.models.creators import CreatorQuerySet
+from crm.models.messages import ON_THE_PLATFORM, OUTCOME_OPEN, MessageQuerySet, Status
 
 # Their own words, which may name addresses and accounts of the installation, are in the admin and in queue_status.
 QUEUE_DOWN = "SQS cannot be reached. Messages wait and go out as soon as it is back."
@@ -63,8 +66,7 @@ class QueueStatus(APIView):
     def get(self, request: Request) -> Response:
         now = database_now()
         seen = Dispatch.current()
-        creators = Creator.objects.for_user(request.user).select_related("line")
-        mine = Message.objects.for_user(request.user)
+        creators = list(_lines(Creator.objects.for_user(request.user), now))
         known = not seen.queue_trouble
         return Response(
             {
@@ -72,11 +74,11 @@ class QueueStatus(APIView):
                 "messagesInFlight": seen.queue_in_flight if known else None,
                 "dlqCount": seen.dlq_count if known else None,
                 "sampledAt": iso(seen.queue_sampled_at),
-                "lastProcessedAt": iso(mine.aggregate(at=Max("sent_at"))["at"]),
+                "lastProcessedAt": iso(max(filter(None, (creator.last_sent_at for creator in creators)), default=None)),
                 "troubles": _troubles(seen, now),
                 "warnings": [{"code": code, "words": words} for code, words in seen.warnings.items()],
-                "metrics": _metrics(mine, now),
-                "creators": [_creator(creator, waiting, seen, now) for creator, waiting in _with_waiting(creators)],
+                "metrics": _metrics(creators),
+                "creators": [_creator(creator, seen, now) for creator in creators],
             }
         )
 
@@ -93,38 +95,45 @@ def _troubles(seen: Dispatch, now: datetime) -> list[dict[str, str]]:
     return [{"component": component, "words": words} for component, words in found.items() if words]
 
 
-def _metrics(mine: Any, now: datetime) -> dict[str, int]:
-    """Counts of rows: what waits now, and what became of the messages of the last 24 hours."""
-    since = Q(created_at__gte=now - METRICS_PERIOD)
-    counts: dict[str, int] = mine.aggregate(
-        queued=Count("pk", filter=Q(status=Status.QUEUED)),
-        inFlight=Count("pk", filter=Q(status__in=IN_FLIGHT)),
-        processed24h=Count("pk", filter=since & Q(status__in=ON_THE_PLATFORM)),
-        failed24h=Count("pk", filter=since & Q(status__in=FOR_A_PERSON)),
+def _lines(creators: CreatorQuerySet, now: datetime) -> Iterable[Any]:
+    """These creators, each with what waits now and what became of the messages of the last 24 hours.
+
+    Counted creator by creator, each number from an index of its own: however many messages there are, only those that
+    count are read.
+    """
+    own = Message.objects.filter(creator=OuterRef("pk"))
+    settled, since = own.filter(settled_at__isnull=False), now - METRICS_PERIOD
+    of_today = settled.filter(settled_at__gte=since)
+    return creators.select_related("line").annotate(
+        queued=_how_many(own.waiting()),
+        inFlight=_how_many(own.in_flight()),
+        processed24h=_how_many(of_today.filter(status__in=ON_THE_PLATFORM)),
+        failed24h=_how_many(of_today.filter(status=Status.FAILED))
+        + _how_many(own.filter(status__in=OUTCOME_OPEN, sending_at__gte=since)),
+        last_sent_at=Subquery(
+            settled.filter(status__in=ON_THE_PLATFORM).order_by("-settled_at").values("settled_at")[:1]
+        ),
     )
-    return counts
 
 
-def _with_waiting(creators: Any) -> list[tuple[Creator, int]]:
-    counts = dict(
-        Message.objects.waiting()
-        .filter(creator__in=creators)
-        .values_list("creator")
-        .annotate(waiting=Count("pk"))
-        .order_by()
-    )
-    return [(creator, counts.get(creator.pk, 0)) for creator in creators]
+def _metrics(creators: list[Any]) -> dict[str, int]:
+    return {name: sum(getattr(creator, name) for creator in creators) for name in MetricsShape().get_fields()}
 
 
-def _creator(creator: Creator, waiting: int, seen: Dispatch, now: datetime) -> dict[str, Any]:
+def _how_many(of_the_creator: MessageQuerySet) -> Coalesce:
+    counted = of_the_creator.order_by().values("creator").annotate(how_many=Count("pk")).values("how_many")
+    return Coalesce(Subquery(counted), 0)
+
+
+def _creator(creator: Any, seen: Dispatch, now: datetime) -> dict[str, Any]:
     line: Line = getattr(creator, "line", None) or Line(creator=creator)
     interval = creator.seconds_between_messages
-    moves = waiting and not line.paused_at and not _troubles(seen, now)
+    moves = creator.queued and not line.paused_at and not _troubles(seen, now)
     held = moves and line.hold_until and line.hold_until > now
     return {
         "id": creator.public_id,
         "name": creator.name,
-        "waiting": waiting,
+        "waiting": creator.queued,
         "nextSendAt": iso(max(filter(None, (line.wake_at, line.hold_until, now)))) if moves else None,
         "waitsFor": line.hold_cause if held else "",
         "secondsBetweenMessages": round(interval, 3) if interval is not None else None,

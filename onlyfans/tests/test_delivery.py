@@ -170,16 +170,15 @@ class TestHandOver:
         assert delivery.hand_over(basket.carry) == 1
 
     def test_two_dispatchers_never_let_the_second_message_of_a_conversation_overtake_the_first(
-        self, conversation: Conversation, basket: Basket, monkeypatch: pytest.MonkeyPatch
+        self, conversation: Conversation, basket: Basket
     ) -> None:
         first = conversation.queue(text="first", author=None)
         second = conversation.queue(text="second", author=None)
         line = Line.objects.select_related("creator__connection").get()
         as_seen_before = list(Message.objects.front(line.creator_id, database_now()))
         delivery.hand_over(basket.carry)
-        monkeypatch.setattr(Message.objects, "front", lambda *_: as_seen_before)
 
-        claimed = delivery._claim(line, 1, database_now())
+        claimed = delivery._claim(line, as_seen_before, 1, database_now())
 
         assert claimed == []
         assert state_of(first)[0] == Status.HANDED_OVER

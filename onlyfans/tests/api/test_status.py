@@ -1,10 +1,14 @@
+from datetime import timedelta
+
 import pytest
 from django.test import Client
 from pytest_django import Settings
 
+from crm.api.shapes import iso
 from crm.clock import database_now
 from crm.models import Dispatch, Worker
-from crm.tests.factories import make_conversation, make_creator, make_user
+from crm.models.messages import Status
+from crm.tests.factories import make_conversation, make_creator, make_message, make_user
 from onlyfans import dispatching
 from tests.servers import Queues
 
@@ -90,6 +94,27 @@ def test_shows_each_of_the_users_creators_and_nobody_elses(client: Client) -> No
     assert line["waiting"] == 1
     assert line["secondsBetweenMessages"] == 6.03
     assert (line["paused"], line["pausedReason"]) == (True, "holiday")
+
+
+def test_counts_what_waits_and_what_became_of_the_messages_of_the_last_day(client: Client) -> None:
+    user, now = make_user(), database_now()
+    mine, others = make_conversation(make_creator(user)), make_conversation(make_creator())
+    yesterday = now - timedelta(hours=25)
+    for conversation in (mine, others):
+        conversation.queue(text="Hello!", author=None)
+        make_message(conversation, status=Status.SENDING, lease_until=now, sending_at=now)
+        make_message(conversation, status=Status.READ, sent_at=now, settled_at=now)
+        make_message(conversation, status=Status.SENT, sent_at=yesterday, settled_at=yesterday)
+        make_message(conversation, status=Status.FAILED, settled_at=now)
+        make_message(conversation, status=Status.FAILED, settled_at=yesterday)
+        make_message(conversation, status=Status.UNKNOWN, sending_at=now)
+        make_message(conversation, status=Status.NEEDS_PERSON, sending_at=yesterday)
+    client.force_login(user)
+
+    body = client.get(STATUS).json()
+
+    assert body["metrics"] == {"queued": 1, "inFlight": 1, "processed24h": 1, "failed24h": 2}
+    assert body["lastProcessedAt"] == iso(now)
 
 
 def test_a_request_asks_no_broker(client: Client, settings: Settings) -> None:
