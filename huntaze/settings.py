@@ -322,7 +322,8 @@ LOGGING = {
             "processors": [
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 *(
-                    [structlog.dev.ConsoleRenderer(colors=False)]
+                    # Plain: the other ones print every local variable, and with them texts and secrets.
+                    [structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)]
                     if DEBUG
                     else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
                 ),
