@@ -58,7 +58,7 @@ class ProblemHandler(ExceptionHandler):
             return exceptions.ValidationError(exc.messages)
         shape = getattr(self.context["view"], "input_shape", None)
         names = {str(field.source or name): name for name, field in shape().get_fields().items()} if shape else {}
-        return exceptions.ValidationError(
+        refusal = exceptions.ValidationError(
             {
                 names.get(key, key): [
                     exceptions.ErrorDetail(words, code=error.code or "invalid")
@@ -68,6 +68,10 @@ class ProblemHandler(ExceptionHandler):
                 for key, errors in exc.error_dict.items()
             }
         )
+        if {error.code for errors in exc.error_dict.values() for error in errors} == {"taken"}:
+            # Nothing is wrong with it but that somebody was first.
+            refusal.status_code = HTTPStatus.CONFLICT
+        return refusal
 
     def should_not_handle(self, exc: Exception) -> bool:
         """In DEBUG too it is a program that asks; the traceback is in the log."""

@@ -12,7 +12,7 @@ from rest_framework import serializers
 from rest_framework.permissions import SAFE_METHODS
 
 from crm.api.idempotency import HEADER
-from crm.api.shapes import MediaUrl, ProblemShape, Shape
+from crm.api.shapes import NOT_BLANK, MediaUrl, ProblemShape, Shape
 from crm.models import ApiKey, KeptReply
 from huntaze.problems import CONTENT_TYPE
 
@@ -24,7 +24,7 @@ REFUSALS = {
     403: "The role or the scope of the key does not include this; `detail` says which",
     404: "Nothing of yours has this id",
     406: "Nothing but `application/json` is answered",
-    409: "As things stand now it cannot be done; `detail` says why",
+    409: "As things stand now it cannot be done, or what it names is taken; `detail` says which",
     415: "The body has another content type",
     422: "The Idempotency-Key was used for a request that said something else",
     429: "Too often; `Retry-After` says for how many seconds",
@@ -111,7 +111,7 @@ class HuntazeSchema(AutoSchema):
             403: bool(self.view.get_authenticators()),
             404: takes or any(parameter["in"] != "header" for parameter in parameters),
             406: True,
-            409: self._is_idempotent,
+            409: takes,
             415: takes,
             422: self._is_idempotent,
             429: bool(self.view.get_throttles()),
@@ -130,7 +130,8 @@ class HuntazeSchema(AutoSchema):
         )
         if isinstance(serializer, Shape):
             schema["additionalProperties"] = False
-            schema |= serializer.rules
+            if not serializer.partial:
+                schema |= serializer.rules
             schema["properties"] |= {name: {"readOnly": True} for name in serializer.read_only_names}
         if example := getattr(serializer, "example", None):
             schema["examples"] = [dict(example)]
@@ -141,8 +142,7 @@ class HuntazeSchema(AutoSchema):
             field, direction, bypass_extensions
         )
         if direction == "request" and type(field) is serializers.CharField and not field.allow_blank:
-            # Spaces alone are blank.
-            schema.setdefault("pattern", r"\S")
+            schema.setdefault("pattern", NOT_BLANK)
         if isinstance(field, MediaUrl):
             schema["format"] = "uri"
         return schema

@@ -183,6 +183,8 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "huntaze.schema.HuntazeSchema",
     "EXCEPTION_HANDLER": "huntaze.problems.exception_handler",
+    # Accept says what is wanted; ?format= is a parameter nobody knows.
+    "URL_FORMAT_OVERRIDE": None,
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
 SPECTACULAR_SETTINGS = {

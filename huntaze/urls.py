@@ -3,6 +3,7 @@
 from csp.decorators import csp_update
 from django.contrib import admin
 from django.urls import include, path, re_path
+from django.views.decorators.csrf import csrf_exempt
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
@@ -26,5 +27,5 @@ urlpatterns = [
     path("api/", include("crm.api.urls")),
     path("api/", include("onlyfans.api.urls")),
     # In DEBUG too a program gets a problem document, not Django's page for developers.
-    re_path(r"^api(?:/.*)?$", problems.no_such_address),
+    re_path(r"^api(?:/.*)?$", csrf_exempt(problems.no_such_address)),
 ]

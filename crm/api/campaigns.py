@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from django.core.exceptions import ValidationError as Refused
 from django.db import transaction
 from django.db.models import Q, Sum
 from django.utils.translation import gettext as _
@@ -81,7 +82,7 @@ class CampaignInDetail(CampaignShape):
 class CampaignValues(Shape):
     """What may be written of a campaign that has not begun. The ledger checks the rules."""
 
-    example = {"name": "Sunday", "text": "Hello {name|there}!", "audience": {"rule": {"conditions": []}}}
+    example = {"name": "Sunday", "text": "Hello {name|there}!", "audience": {"rule": {"valueMin": 10000}}}
     rules = paid_rules(media="mediaUrls")
 
     name = serializers.CharField(max_length=Campaign.NAME_MAX)
@@ -171,10 +172,14 @@ class CampaignAct(APIView):
     input_shape = CampaignValues
     key_scope = ApiKey.Scope.SEND
 
-    @extend_schema(request=None, responses={200: CampaignInDetail, 400: ProblemShape, 409: ProblemShape})
+    @extend_schema(request=None, responses={200: CampaignInDetail, 409: ProblemShape})
     def post(self, request: Request, campaign_id: str) -> Response:
         campaign = _find_to_decide(request, campaign_id)
-        _decide(lambda: self.act(campaign))
+        try:
+            _decide(lambda: self.act(campaign))
+        except Refused as error:
+            # The request says nothing that could be wrong: what was written down before is.
+            raise Conflict(" ".join(error.messages)) from error
         return Response(_in_detail(campaign))
 
 

@@ -16,7 +16,7 @@ from crm import erasing, segments
 from crm.api.access import Conflict, Creators, creators_of, found, one_creator, require_manager, require_writer, user_of
 from crm.api.idempotency import idempotent
 from crm.api.paging import ListQuery
-from crm.api.shapes import ProblemShape, Shape, page_of
+from crm.api.shapes import NOT_BLANK, ProblemShape, Shape, page_of
 from crm.conditions import CENTS_MAX, CONDITIONS, Scope
 from crm.listing import NEWEST, SORTINGS
 from crm.models import Fan, Platform, Segment, Subscription, Tag
@@ -76,7 +76,12 @@ class FanValues(Shape):
     """What may be written of a fan; in a PUT what is left out is emptied. The ledger checks the rules."""
 
     shown_as = FanShape
-    example = {"name": "Daniel", "isPriority": True}
+    example = {"handle": "daniel", "name": "Daniel", "isPriority": True}
+    rules = {
+        "anyOf": [
+            {"properties": {name: {"pattern": NOT_BLANK}}, "required": [name]} for name in ("platformId", "handle")
+        ]
+    }
 
     platformId = serializers.CharField(source="platform_id", max_length=64, allow_blank=True, default="")
     handle = serializers.CharField(max_length=120, allow_blank=True, default="")

@@ -32,7 +32,10 @@ class ConditionField(serializers.Field):
 
 
 class Query(serializers.Serializer[Any]):
-    """The query string of a request. A parameter nobody knows is refused: misspelt, it would choose everything."""
+    """The query string of a request.
+
+    A parameter nobody knows is refused, and so is one without a value: misspelt or empty, it would choose everything.
+    """
 
     @classmethod
     def of(cls, request: Request) -> Self:
@@ -45,6 +48,8 @@ class Query(serializers.Serializer[Any]):
         if unknown:
             words = _("There is no such parameter. There are: %(names)s.") % {"names": ", ".join(self.fields)}
             raise serializers.ValidationError(dict.fromkeys(unknown, words))
+        if empty := [name for name, value in self.initial_data.items() if value == ""]:
+            raise serializers.ValidationError(dict.fromkeys(empty, _("Give it a value, or leave it away.")))
         return values
 
     def get(self, name: str) -> Any:

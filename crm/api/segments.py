@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.db.models import QuerySet
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -28,13 +28,18 @@ class SegmentShape(serializers.Serializer[Any]):
     updatedAt = serializers.DateTimeField(source="updated_at")
 
 
+@extend_schema_field({"type": "object", "additionalProperties": True})
+class RuleField(serializers.JSONField):
+    """``crm/segments.py`` says what a rule looks like."""
+
+
 class SegmentValues(Shape):
     """The ledger reads the rule; what is wrong in it is named by its path."""
 
     shown_as = SegmentShape
 
     name = serializers.CharField(max_length=Segment.NAME_MAX)
-    rule = serializers.JSONField()
+    rule = RuleField()
 
 
 class NewSegment(SegmentValues):
@@ -43,7 +48,7 @@ class NewSegment(SegmentValues):
 
 class RulePreview(Shape):
     creatorId = serializers.UUIDField(source="creator", required=False, default=None)
-    rule = serializers.JSONField()
+    rule = RuleField()
 
 
 class CountShape(serializers.Serializer[Any]):

@@ -16,6 +16,9 @@ from crm.models import Attachment, Message
 #: For addresses; ids in capitals are the same ids.
 UUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 
+#: Spaces alone are blank, and so is what Python strips like them.
+NOT_BLANK = r"[^\s\x1c-\x1f]"
+
 #: Fields that would take something else and turn it into theirs: a number as a text, "yes" as true.
 JSON_TYPES: tuple[tuple[tuple[type[serializers.Field], ...], tuple[type, ...], Promise], ...] = (
     ((serializers.BooleanField,), (bool,), gettext_lazy("true or false, without quotation marks.")),

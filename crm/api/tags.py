@@ -87,13 +87,13 @@ class TagDetail(APIView):
     def get(self, request: Request, tag_id: str) -> Response:
         return Response(TagShape(_find(request, tag_id)).data)
 
-    @extend_schema(request=TagValues, responses={200: TagShape})
+    @extend_schema(responses={200: TagShape})
     def patch(self, request: Request, tag_id: str) -> Response:
         tag = _find(request, tag_id)
         require_writer(request, tag.creator_id)
-        shape = TagValues(data=request.data)
+        shape = TagValues(data=request.data, partial=True)
         shape.is_valid(raise_exception=True)
-        tag.rename(**shape.validated_data)
+        tag.rename(shape.validated_data.get("name", tag.name))
         return Response(TagShape(tag).data)
 
     @extend_schema(responses={204: None, 409: ProblemShape})

@@ -253,9 +253,6 @@ class TestAdd:
             ({"handle": "x", "tags": ["x" * 61]}, "tags"),
             ({"handle": "x", "tags": [" "]}, "tags"),
             ({"handle": "x", "tags": [f"t{n}" for n in range(51)]}, "tags"),
-            ({"platformId": "1", "handle": "TAKEN"}, "handle"),
-            ({"platformId": "55"}, "platformId"),
-            ({"handle": "Taken"}, "handle"),
         ],
     )
     def test_names_the_field_it_refuses_and_writes_nothing(
@@ -270,6 +267,26 @@ class TestAdd:
         assert {error["field"].split(".")[0] for error in reply.json()["errors"]} == {field}
         assert Fan.objects.count() == 2
         assert not Tag.objects.exists()
+
+    @pytest.mark.parametrize(
+        ("body", "field"),
+        [
+            ({"platformId": "1", "handle": "TAKEN"}, "handle"),
+            ({"platformId": "55"}, "platformId"),
+            ({"handle": "Taken"}, "handle"),
+        ],
+    )
+    def test_who_is_there_already_is_a_conflict(
+        self, api: Client, creator: Creator, body: dict[str, Any], field: str
+    ) -> None:
+        make_fan(creator, platform_id="", handle="taken")
+        make_fan(creator, platform_id="55", handle="")
+
+        reply = api.post(FANS, body, content_type="application/json")
+
+        assert reply.status_code == 409
+        assert [error["field"] for error in reply.json()["errors"]] == [field]
+        assert Fan.objects.count() == 2
 
     def test_the_creator_must_be_named_when_there_are_several(self, api: Client, user: User, creator: Creator) -> None:
         second = make_creator(user)

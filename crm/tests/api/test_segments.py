@@ -51,7 +51,7 @@ def test_what_is_wrong_in_a_rule_is_named_by_its_path(asks: Api, creator: Creato
 def test_a_name_is_there_once(asks: Api, creator: Creator) -> None:
     asks.post(SEGMENTS, name="All", rule={})
 
-    assert asks.refused("post", SEGMENTS, name="ALL", rule={}) == ["name"]
+    assert asks.refused("post", SEGMENTS, status=409, name="ALL", rule={}) == ["name"]
 
 
 def test_a_chatter_reads_them_and_does_not_write_them(asks: Api, chatter_asks: Api, creator: Creator) -> None:

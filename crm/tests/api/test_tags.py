@@ -31,9 +31,9 @@ def test_a_tag_is_added_found_renamed_and_removed(asks: Api, creator: Creator) -
 def test_a_name_is_there_once_whatever_its_case(asks: Api, tag: Tag) -> None:
     other = asks.post(TAGS, name="Élan")
 
-    assert asks.refused("post", TAGS, name="vip") == ["name"]
-    assert asks.refused("post", TAGS, name="ÉLAN") == ["name"]
-    assert asks.refused("patch", f"{TAGS}/{other['id']}", name="Vip") == ["name"]
+    assert asks.refused("post", TAGS, status=409, name="vip") == ["name"]
+    assert asks.refused("post", TAGS, status=409, name="ÉLAN") == ["name"]
+    assert asks.refused("patch", f"{TAGS}/{other['id']}", status=409, name="Vip") == ["name"]
     assert asks.patch(f"{TAGS}/{other['id']}", name="ÉLAN")["name"] == "ÉLAN"
 
 
