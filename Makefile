@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test faults lint schema requirements clean
+.PHONY: help run test contract faults lint schema requirements clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -29,6 +29,9 @@ run: $(VENV)/.run-installed ## Install what is missing and start everything; POR
 
 test: $(VENV)/.test-installed ## Run the whole suite on SQLite and on PostgreSQL
 	@exec $(BIN)/python -m tests.suite
+
+contract: $(VENV)/.test-installed ## Ask every operation of the running API whether it keeps to docs/openapi.yaml
+	@exec $(BIN)/python -m pytest -q -m contract tests/contract
 
 faults: $(VENV)/.test-installed ## Break real processes, queues, databases and platforms, and see that nothing is lost or doubled
 	@exec $(BIN)/python -m tests.faults

@@ -1,0 +1,33 @@
+"""Values that schemathesis cannot make up: the description says what they look like, not which of them are there."""
+
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import schemathesis
+from hypothesis import strategies
+
+#: As docs/openapi.yaml has it.
+KEY_MAX = 255
+NOW = datetime.now(UTC)
+
+schemathesis.openapi.format(
+    "uri", strategies.from_regex(r"https://[a-z]{3,10}\.example\.com/[a-z0-9]{1,12}\.jpg", fullmatch=True)
+)
+# A key lasts a year at most, a schedule too.
+schemathesis.openapi.format(
+    "date-time",
+    strategies.integers(1, 300).map(lambda days: (NOW + timedelta(days=days)).isoformat(timespec="seconds")),
+)
+# A period begins before it ends.
+schemathesis.openapi.format("date", strategies.just(NOW.date().isoformat()))
+
+
+@schemathesis.hook
+def before_call(context: schemathesis.HookContext, case: Any, kwargs: dict[str, Any]) -> None:
+    """A cursor is a place in a list that was given, and every request that is meant has a key of its own."""
+    if case.meta and case.meta.generation.mode.is_positive:
+        (case.query or {}).pop("cursor", None)
+    key = (case.headers or {}).get("Idempotency-Key")
+    if isinstance(key, str) and 0 < len(key) <= KEY_MAX and key.isascii() and key.isprintable():
+        case.headers["Idempotency-Key"] = uuid.uuid4().hex
