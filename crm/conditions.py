@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 CENTS_MAX = 10**12
 DAYS_MAX = 3660
 HOURS_MAX = 24 * 366
+#: For the API's description. Spaces alone are blank, and so is what Python strips like them.
+NOT_BLANK = r"[^\s\x1c-\x1f]"
+A_WORD = r"[^\W_]"
 #: A message that has left, or may have.
 MAY_HAVE_ARRIVED = (*ON_THE_PLATFORM, Status.SENDING, Status.UNKNOWN, Status.NEEDS_PERSON)
 
@@ -126,7 +129,9 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    schema: Mapping[str, Any] = field(default_factory=lambda: {"type": "string", "maxLength": QUERY_MAX})
+    schema: Mapping[str, Any] = field(
+        default_factory=lambda: {"type": "string", "minLength": 1, "maxLength": QUERY_MAX, "pattern": A_WORD}
+    )
 
     def read(self, raw: object) -> str:
         if not isinstance(raw, str) or len(raw) > QUERY_MAX or "\0" in raw:
@@ -140,7 +145,9 @@ class Words:
 class Named:
     """An id, or the name of something that has one."""
 
-    schema: Mapping[str, Any] = field(default_factory=lambda: {"type": "string", "maxLength": QUERY_MAX})
+    schema: Mapping[str, Any] = field(
+        default_factory=lambda: {"type": "string", "minLength": 1, "maxLength": QUERY_MAX, "pattern": NOT_BLANK}
+    )
 
     def read(self, raw: object) -> uuid.UUID | str:
         if not isinstance(raw, str) or not raw.strip() or len(raw) > QUERY_MAX or "\0" in raw:

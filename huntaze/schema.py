@@ -12,7 +12,8 @@ from rest_framework import serializers
 from rest_framework.permissions import SAFE_METHODS
 
 from crm.api.idempotency import HEADER
-from crm.api.shapes import NOT_BLANK, MediaUrl, ProblemShape, Shape
+from crm.api.shapes import MediaUrl, ProblemShape, Shape, WallTime
+from crm.conditions import NOT_BLANK
 from crm.models import ApiKey, KeptReply
 from huntaze.problems import CONTENT_TYPE
 
@@ -145,6 +146,11 @@ class HuntazeSchema(AutoSchema):
             schema.setdefault("pattern", NOT_BLANK)
         if isinstance(field, MediaUrl):
             schema["format"] = "uri"
+        if isinstance(field, WallTime):
+            # JSON Schema's "time" has an offset.
+            schema = {name: value for name, value in schema.items() if name != "format"} | {"pattern": field.PATTERN}
+        if isinstance(field, serializers.ListField) and not field.allow_empty:
+            schema["minItems"] = max(1, schema.get("minItems", 0))
         return schema
 
 

@@ -18,7 +18,7 @@ from crm import audiences, campaigning
 from crm.api.access import Creators, creators_of, found, one_creator, require_manager, user_of
 from crm.api.idempotency import idempotent
 from crm.api.paging import ListQuery
-from crm.api.shapes import ProblemShape, Shape, WaitingShape, media_urls, page_of, paid_rules
+from crm.api.shapes import ProblemShape, Shape, WaitingShape, WallTime, media_urls, page_of, paid_rules
 from crm.clock import database_now
 from crm.forecast import completion
 from crm.models import ApiKey, Campaign, Creator, Fan, IllegalCampaignMove, Message
@@ -47,8 +47,8 @@ class CampaignShape(serializers.Serializer[Any]):
     mediaUrls = serializers.ListField(source="media_urls", child=serializers.CharField())
     audience = serializers.JSONField()
     exclusions = serializers.JSONField()
-    quietFrom = serializers.TimeField(source="quiet_from", allow_null=True)
-    quietUntil = serializers.TimeField(source="quiet_until", allow_null=True)
+    quietFrom = WallTime(source="quiet_from", allow_null=True)
+    quietUntil = WallTime(source="quiet_until", allow_null=True)
     pauseAtErrorPercent = serializers.IntegerField(source="pause_at_error_percent")
     scheduledAt = serializers.DateTimeField(source="scheduled_at", allow_null=True)
     launchedAt = serializers.DateTimeField(source="launched_at", allow_null=True)
@@ -95,8 +95,8 @@ class CampaignValues(Shape):
     exclusions = serializers.DictField(
         default=dict, help_text="segments, messagedWithinHours, alreadyBought, frequencyCap."
     )
-    quietFrom = serializers.TimeField(source="quiet_from", allow_null=True, default=None)
-    quietUntil = serializers.TimeField(source="quiet_until", allow_null=True, default=None)
+    quietFrom = WallTime(source="quiet_from", allow_null=True, default=None)
+    quietUntil = WallTime(source="quiet_until", allow_null=True, default=None)
     pauseAtErrorPercent = serializers.IntegerField(
         source="pause_at_error_percent", min_value=1, max_value=100, default=10
     )

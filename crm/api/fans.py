@@ -16,8 +16,8 @@ from crm import erasing, segments
 from crm.api.access import Conflict, Creators, creators_of, found, one_creator, require_manager, require_writer, user_of
 from crm.api.idempotency import idempotent
 from crm.api.paging import ListQuery
-from crm.api.shapes import NOT_BLANK, ProblemShape, Shape, page_of
-from crm.conditions import CENTS_MAX, CONDITIONS, Scope
+from crm.api.shapes import ProblemShape, Shape, page_of
+from crm.conditions import CENTS_MAX, CONDITIONS, NOT_BLANK, Scope
 from crm.listing import NEWEST, SORTINGS
 from crm.models import Fan, Platform, Segment, Subscription, Tag
 
@@ -83,7 +83,9 @@ class FanValues(Shape):
         ]
     }
 
-    platformId = serializers.CharField(source="platform_id", max_length=64, allow_blank=True, default="")
+    platformId = serializers.RegexField(
+        r"\A[!-~]+\Z", source="platform_id", max_length=64, allow_blank=True, trim_whitespace=False, default=""
+    )
     handle = serializers.CharField(max_length=120, allow_blank=True, default="")
     name = serializers.CharField(max_length=200, allow_blank=True, default="")
     email = serializers.EmailField(max_length=254, allow_blank=True, default="")

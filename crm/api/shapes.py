@@ -1,7 +1,8 @@
 """How values look on the wire, for every door of the API."""
 
+import re
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, time
 from typing import Any, ClassVar
 
 from django.http import QueryDict
@@ -15,9 +16,6 @@ from crm.models import Attachment, Message
 
 #: For addresses; ids in capitals are the same ids.
 UUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
-
-#: Spaces alone are blank, and so is what Python strips like them.
-NOT_BLANK = r"[^\s\x1c-\x1f]"
 
 #: Fields that would take something else and turn it into theirs: a number as a text, "yes" as true.
 JSON_TYPES: tuple[tuple[tuple[type[serializers.Field], ...], tuple[type, ...], Promise], ...] = (
@@ -80,6 +78,17 @@ class Shape(serializers.Serializer[Any]):
 
 class MediaUrl(serializers.CharField):
     """The ledger looks whether it is one."""
+
+
+class WallTime(serializers.TimeField):
+    """A time on the creator's clock; an offset would be another clock's, and is refused."""
+
+    PATTERN = r"^(?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9])?$"
+
+    def to_internal_value(self, written: Any) -> time:
+        if not isinstance(written, str) or not re.fullmatch(self.PATTERN, written):
+            raise serializers.ValidationError(_("HH:MM or HH:MM:SS, on the creator's clock."), code="invalid")
+        return time.fromisoformat(written)
 
 
 def media_urls() -> serializers.ListField:
