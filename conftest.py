@@ -11,6 +11,12 @@ pytest_plugins = ["tests.servers"]
 ON_POSTGRESQL = "postgresql" in settings.DATABASES["default"]["ENGINE"]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--asks-database", action="store_true", help="leave out what asks no database and what drives the browser"
+    )
+
+
 def pytest_configure() -> None:
     settings.HUNTAZE_HOME.mkdir(mode=0o700, exist_ok=True)
 
@@ -27,9 +33,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """
     other = "sqlite_only" if ON_POSTGRESQL else "postgresql_only"
     left_out = [item for item in items if item.get_closest_marker(other)]
+    if config.option.asks_database:
+        left_out += [item for item in items if item not in left_out and not _asks_database(item)]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if item not in left_out]
     items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
+
+
+def _asks_database(item: pytest.Item) -> bool:
+    """The pages are the same whatever lies below their views, and the browser is slow."""
+    fixtures = getattr(item, "fixturenames", ())
+    asks = item.get_closest_marker("django_db") or {"db", "transactional_db"} & set(fixtures)
+    return bool(asks) and not item.get_closest_marker("browser")
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:

@@ -1,10 +1,12 @@
 """The API's description in OpenAPI 3.1. Views say what they take and answer; what all have in common is added here."""
 
 import re
+from functools import cache
 from http import HTTPStatus
 from typing import Any, cast
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSerializerFieldExtension
+from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import build_parameter_type
 from drf_spectacular.utils import OpenApiParameter
@@ -38,6 +40,18 @@ IDEMPOTENCY_KEY = build_parameter_type(
 )
 RETRY_AFTER = {"schema": {"type": "integer", "minimum": 1}, "description": "Seconds."}
 UUID = {"type": "string", "format": "uuid"}
+
+
+class Generator(SchemaGenerator):
+    """Describes the API once a process: it takes seconds, is the same for everybody, and only the code changes it."""
+
+    def get_schema(self, request: Any = None, public: bool = False) -> Any:
+        return _described(public)
+
+
+@cache
+def _described(public: bool) -> Any:
+    return SchemaGenerator().get_schema(public=public)  # type: ignore[no-untyped-call]
 
 
 class HuntazeSchema(AutoSchema):
