@@ -4,7 +4,7 @@ A figure is counted by the database from rows that can be listed. Days are those
 currencies is never added. Where no row can tell, the answer is None and not 0.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
@@ -168,6 +168,21 @@ def campaign_earnings(creator: Creator, period: Period) -> Sequence[Earnings]:
         money.setdefault(row["campaign"], []).append(_money(row))
     campaigns = Campaign.objects.in_bulk(money)
     return [Earnings(campaigns[key], earned) for key, earned in money.items()]
+
+
+def earned(campaigns: Iterable[Campaign]) -> Mapping[int, Sequence[Money]]:
+    """What fans ever paid because of each of these campaigns, by key; those that earned nothing are missing."""
+    of_campaigns = Transaction.objects.filter(campaign__in=[campaign.pk for campaign in campaigns])
+    money: dict[int, list[Money]] = {}
+    for row in _summed(of_campaigns.values("campaign", "currency")).order_by("campaign", "currency"):
+        money.setdefault(row["campaign"], []).append(_money(row))
+    return money
+
+
+def purchases(campaigns: Iterable[Campaign]) -> Mapping[int, int]:
+    """How many messages of each of these campaigns were unlocked, by key; nothing for those with none."""
+    bought = Message.objects.filter(campaign__in=[each.pk for each in campaigns], purchased_at__isnull=False)
+    return dict(bought.order_by().values_list("campaign").annotate(Count("pk")))
 
 
 # --- Conversations

@@ -17,6 +17,7 @@ from django.core.exceptions import ValidationError
 from django.db import connection
 from django.db.models import Case, CharField, Count, Exists, OuterRef, QuerySet, Value, When
 from django.db.models.expressions import RawSQL
+from django.db.models.functions import Lower
 from django.utils.translation import gettext as _
 
 from crm import segments
@@ -27,6 +28,8 @@ HOURS_MAX, DAYS_MAX, CAMPAIGNS_MAX = 24 * 90, 365, 100
 SEGMENTS_MAX = 20
 SAMPLE = 20
 NAMED_MAX = 20
+#: So many names are looked up by one statement, which takes no more parameters than SQLite allows.
+NAMED_AT_ONCE = 10_000
 #: A message that has left, or may have.
 MAY_HAVE_ARRIVED = (*ON_THE_PLATFORM, Status.SENDING, Status.UNKNOWN, Status.NEEDS_PERSON)
 
@@ -116,6 +119,33 @@ def preview(audience: Audience, *, now: datetime) -> Preview:
     reached = counts.pop(Recipient.Exclusion.NONE, 0)
     sample = list(judged.filter(excluded=Recipient.Exclusion.NONE).order_by("-value_cents", "-pk")[:SAMPLE])
     return Preview(total=reached + sum(counts.values()), reached=reached, excluded=counts, sample=sample)
+
+
+def named(creator: Creator, written: Sequence[str]) -> tuple[list[Fan], list[str]]:
+    """The creator's fans by our UUID, platform id or handle, each once; and what names nobody, as it was written."""
+    words = list(dict.fromkeys(word.strip() for word in written if word.strip()))
+    by_name: dict[str, Fan] = {}
+    for start in range(0, len(words), NAMED_AT_ONCE):
+        some = words[start : start + NAMED_AT_ONCE]
+        handles = [_as_handle(word) for word in some]
+        ours = [public_id for word in some if (public_id := _as_uuid(word))]
+        known = creator.fans.alias(lower_handle=Lower("handle"))
+        by_name |= {fan.handle.lower(): fan for fan in known.filter(lower_handle__in=handles).exclude(handle="")}
+        by_name |= {fan.platform_id: fan for fan in creator.fans.filter(platform_id__in=some)}
+        by_name |= {str(fan.public_id): fan for fan in creator.fans.filter(public_id__in=ours)}
+    found = {word: by_name.get(word) or by_name.get(word.lower()) or by_name.get(_as_handle(word)) for word in words}
+    return list(dict.fromkeys(fan for fan in found.values() if fan)), [word for word in words if not found[word]]
+
+
+def _as_handle(word: str) -> str:
+    return word.removeprefix("@").lower()
+
+
+def _as_uuid(word: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(word)
+    except ValueError:
+        return None
 
 
 def freeze(campaign: Campaign, audience: Audience, *, now: datetime) -> None:

@@ -33,7 +33,17 @@ SETTLED_WELL = (Status.SENT, Status.DELIVERED, Status.READ)
 BEGUN = (CampaignStatus.RUNNING, CampaignStatus.PAUSED, CampaignStatus.COMPLETED)
 STILL_GOING = (WAITING, Status.QUEUED, Status.HANDED_OVER, Status.SENDING)
 #: What may be written of a campaign; ``media_urls`` besides.
-WRITTEN = ("name", "text", "price_cents", "audience", "exclusions", "quiet_from", "quiet_until", "scheduled_at")
+WRITTEN = (
+    "name",
+    "text",
+    "price_cents",
+    "audience",
+    "exclusions",
+    "quiet_from",
+    "quiet_until",
+    "pause_at_error_percent",
+    "scheduled_at",
+)
 
 
 # --- Writing it
@@ -50,6 +60,14 @@ def change(campaign: Campaign, *, media_urls: Sequence[str] | None = None, **wri
     if campaign.status not in EDITABLE:
         raise IllegalCampaignMove(_("“%(name)s” has begun: its message cannot change.") % {"name": campaign.name})
     return _write(campaign, media_urls, written)
+
+
+def copy(campaign: Campaign, *, author: "User | None") -> Campaign:
+    """A new draft that says the same to the same audience, at no time yet. Raises ValidationError by field."""
+    said = {name: getattr(campaign, name) for name in WRITTEN}
+    name = _("Copy of %(name)s") % {"name": campaign.name}
+    again = {"name": name[: Campaign.NAME_MAX], "scheduled_at": None, "media_urls": campaign.media_urls}
+    return draft(campaign.creator, author=author, **(said | again))
 
 
 def _write(campaign: Campaign, media_urls: Sequence[str] | None, written: Mapping[str, Any]) -> Campaign:
@@ -308,10 +326,12 @@ def _keep_quiet_hours(campaign: Campaign, now: datetime) -> None:
     until = campaign.quiet_until_when(now)
     if until and until != campaign.held_until:
         Campaign.objects.filter(pk=campaign.pk).update(held_until=until)
+        campaign.held_until = until
     elif campaign.held_until and not until:
         with transaction.atomic():
             Line.objects.wake(campaign.creator_id, at=now)
             Campaign.objects.filter(pk=campaign.pk).update(held_until=None)
+        campaign.held_until = None
 
 
 def enlist(campaign: Campaign) -> int:

@@ -4,7 +4,7 @@ Computed from rows only. It is an estimate of a queue that others may join with 
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -183,25 +183,33 @@ def _by_pace(line: Line, before_it: int, now: datetime) -> Forecast:
     return Forecast(at, "pace", _("It waits for its turn at this account's pace."))
 
 
-def completion(campaign: Campaign, *, now: datetime | None = None) -> Forecast | None:
+def completion(
+    campaign: Campaign,
+    *,
+    now: datetime | None = None,
+    tally: Mapping[str, int] | None = None,
+    line: Line | None = None,
+    dispatch: Dispatch | None = None,
+) -> Forecast | None:
     """When the last message of a campaign will go; None once nothing of it waits.
 
     Its own remaining recipients and what stands in front of them now, at the creator's pace, around its quiet hours.
-    Replies that people write meanwhile push it back.
+    Replies that people write meanwhile push it back. A caller that has read the other rows gives them along.
     """
-    remaining = sum(Tally.objects.of(campaign.pk).get(state, 0) for state in (WAITING, Status.QUEUED, *IN_FLIGHT))
+    tally = Tally.objects.of(campaign.pk) if tally is None else tally
+    remaining = sum(tally.get(state, 0) for state in (WAITING, Status.QUEUED, *IN_FLIGHT))
     if not remaining:
         return None
     now = now or database_now()
-    line = Line.objects.select_related("creator").get(creator=campaign.creator_id)
-    dispatch = Dispatch.current()
-    held = _campaign_waits(Campaign.objects.held(now).filter(pk=campaign.pk).first(), now)
+    line = line or Line.objects.select_related("creator").get(creator=campaign.creator_id)
+    dispatch = dispatch or Dispatch.current()
+    held = _campaign_waits(campaign if campaign.is_held(now) else None, now)
     stopped = held if held and not held.at else None
     if obstacle := _everybody_waits(line, dispatch) or stopped or _nothing_goes(line, dispatch, now):
         return obstacle
     if obstacle := _something_is_wrong(line, now):
         return obstacle
-    if campaign.attachments.missing().exists():
+    if any(not attachment.provider_media_id for attachment in campaign.attachments.all()):
         return Forecast(None, "media", _("Its media is being uploaded to the platform."))
     others = Message.objects.waiting().going(now).filter(creator=campaign.creator_id, due_at__lte=now)
     ahead = others.exclude(campaign=campaign).count()

@@ -1,12 +1,10 @@
 """Campaigns: written, launched, stopped, and what became of every recipient."""
 
-import uuid
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.core.exceptions import ValidationError as Refused
 from django.db import transaction
-from django.db.models import Q, Sum
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import exceptions, serializers, status
@@ -14,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from crm import audiences, campaigning
+from crm import analytics, audiences, campaigning, rehearsing
 from crm.api.access import Creators, creators_of, found, one_creator, require_manager, user_of
 from crm.api.idempotency import idempotent
 from crm.api.paging import ListQuery
@@ -213,6 +211,55 @@ class CampaignRetry(CampaignAct):
     act = staticmethod(campaigning.retry_failed)
 
 
+class CampaignUnschedule(CampaignAct):
+    """POST: a scheduled one is a draft again, at no time."""
+
+    act = staticmethod(campaigning.back_to_draft)
+
+
+class CampaignCopy(APIView):
+    """POST: a new draft that says the same to the same audience."""
+
+    input_shape = None
+
+    @extend_schema(request=None, responses={201: CampaignInDetail, 400: ProblemShape})
+    @idempotent
+    def post(self, request: Request, campaign_id: str) -> Response:
+        campaign = _find_to_decide(request, campaign_id)
+        written = campaigning.copy(campaign, author=user_of(request))
+        return Response(_in_detail(written), status=status.HTTP_201_CREATED)
+
+
+class RehearsalShape(Shape):
+    example = {"recipientIds": ["fan_123"]}
+
+    recipientIds = serializers.ListField(
+        source="fans", child=serializers.CharField(max_length=120), min_length=1, max_length=rehearsing.FANS_MAX
+    )
+
+
+class RehearsedShape(serializers.Serializer[Any]):
+    messageIds = serializers.ListField(child=serializers.UUIDField())
+
+
+class CampaignTest(APIView):
+    """POST: send it to a few fans now, marked TEST. It counts for nothing."""
+
+    input_shape = RehearsalShape
+    throttle_scope = "bulk"
+    key_scope = ApiKey.Scope.SEND
+
+    @extend_schema(responses={202: RehearsedShape})
+    @idempotent
+    def post(self, request: Request, campaign_id: str) -> Response:
+        campaign = _find_to_decide(request, campaign_id)
+        shape = RehearsalShape(data=request.data)
+        shape.is_valid(raise_exception=True)
+        fans = _all_of(campaign.creator, shape.validated_data["fans"])
+        sent = rehearsing.rehearse(campaign, fans, author=user_of(request))
+        return Response({"messageIds": [message.public_id for message in sent]}, status=status.HTTP_202_ACCEPTED)
+
+
 class PreviewShape(Shape):
     creatorId = serializers.UUIDField(source="creator", required=False, default=None)
     text = serializers.CharField(max_length=Message.TEXT_MAX, trim_whitespace=False, default="", allow_blank=True)
@@ -343,27 +390,13 @@ class BulkSend(APIView):
         )
 
 
-def _all_of(creator: Creator, wanted: Sequence[str]) -> list[Fan]:
-    """The creator's fans by platform id or by our UUID, each once. Raises 400 naming those that are not there."""
-    ours = {written: public_id for written in wanted if (public_id := _as_uuid(written))}
-    rows = creator.fans.filter(Q(platform_id__in=wanted) | Q(public_id__in=ours.values()))
-    by_id: dict[object, Fan] = {}
-    for fan in rows:
-        by_id[fan.public_id] = fan
-        if fan.platform_id:
-            by_id[fan.platform_id] = fan
-    missing = [written for written in wanted if written not in by_id and ours.get(written) not in by_id]
+def _all_of(creator: Creator, wanted: Sequence[str], field: str = "recipientIds") -> list[Fan]:
+    """The creator's fans by platform id, our UUID or handle, each once. Raises 400 naming those that are not there."""
+    fans, missing = audiences.named(creator, wanted)
     if missing:
         words = _("No fans of this creator: %(ids)s") % {"ids": ", ".join(missing)}
-        raise exceptions.ValidationError({"recipientIds": words})
-    return list(dict.fromkeys(by_id.get(written) or by_id[ours[written]] for written in wanted))
-
-
-def _as_uuid(text: str) -> uuid.UUID | None:
-    try:
-        return uuid.UUID(text)
-    except ValueError:
-        return None
+        raise exceptions.ValidationError({field: words})
+    return fans
 
 
 def _find(request: Request, campaign_id: str) -> Campaign:
@@ -391,11 +424,13 @@ def _in_detail(campaign: Campaign) -> dict[str, Any]:
     """With when it will be done, why it waits, and what it earned, by currency."""
     [shown] = _shown([campaign], {campaign.creator_id: campaign.creator})
     expected = completion(campaign)
-    earned = campaign.transactions.order_by("currency").values("currency").annotate(cents=Sum("amount_cents"))
     at = serializers.DateTimeField().to_representation(expected.at) if expected and expected.at else None
     return shown | {
         "estimatedCompletionTime": at,
         "waiting": {"code": expected.reason, "words": expected.words} if expected else None,
-        "earnings": [{"currency": row["currency"], "amountCents": row["cents"]} for row in earned],
-        "purchases": campaign.messages.filter(purchased_at__isnull=False).count(),
+        "earnings": [
+            {"currency": money.currency, "amountCents": money.amount_cents}
+            for money in analytics.earned([campaign]).get(campaign.pk, ())
+        ],
+        "purchases": analytics.purchases([campaign]).get(campaign.pk, 0),
     }

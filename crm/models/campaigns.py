@@ -147,6 +147,10 @@ class Campaign(models.Model):
     def media_urls(self) -> list[str]:
         return [attachment.url for attachment in self.attachments.all()]
 
+    def is_held(self, now: datetime) -> bool:
+        """Whether none of its messages may go at this moment, as ``held`` finds them."""
+        return self.status in HELD or (self.held_until is not None and self.held_until > now)
+
     def quiet_until_when(self, now: datetime) -> datetime | None:
         """When the quiet hours end that ``now`` is in, by the creator's clock; None outside of them.
 

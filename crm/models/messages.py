@@ -307,6 +307,12 @@ class Message(models.Model):
             models.Index(
                 fields=["campaign", "status", "id"], condition=Q(campaign__isnull=False), name="message_of_campaign"
             ),
+            # How many bought what this campaign offered?
+            models.Index(
+                fields=["campaign"],
+                condition=Q(campaign__isnull=False, purchased_at__isnull=False),
+                name="message_bought_of_campaign",
+            ),
         ]
         constraints = [
             models.UniqueConstraint(

@@ -163,6 +163,44 @@ class TestCampaigns:
 
         assert shown["earnings"] == [{"currency": "EUR", "amountCents": 300}, {"currency": "USD", "amountCents": 1200}]
 
+    def test_it_pauses_at_the_share_of_errors_that_was_written(self, api: Client, write: Callable[..., Any]) -> None:
+        campaign = write(pauseAtErrorPercent=25)
+
+        assert campaign["pauseAtErrorPercent"] == 25
+        assert Campaign.objects.get().pause_at_error_percent == 25
+
+    def test_a_schedule_is_taken_back(self, api: Client, write: Callable[..., Any]) -> None:
+        campaign = write(scheduledAt=(database_now() + timedelta(hours=1)).isoformat())
+        act(api, campaign, "launch")
+
+        draft = act(api, campaign, "unschedule").json()
+
+        assert (draft["status"], draft["scheduledAt"]) == ("draft", None)
+
+    def test_a_copy_says_the_same_and_is_a_draft_of_its_own(self, api: Client, write: Callable[..., Any]) -> None:
+        campaign = write(quietFrom="22:00", quietUntil="08:00", mediaUrls=["https://a.example/1.jpg"], priceCents=500)
+        act(api, campaign, "launch")
+
+        answer = act(api, campaign, "copy")
+
+        assert answer.status_code == 201
+        copied = answer.json()
+        assert (copied["status"], copied["name"], copied["counts"]) == ("draft", "Copy of News", {})
+        same = ("text", "mediaUrls", "priceCents", "audience", "exclusions", "quietFrom", "quietUntil")
+        assert [copied[name] for name in same] == [campaign[name] for name in same]
+
+    def test_a_test_goes_to_a_few_and_is_in_no_count(
+        self, api: Client, write: Callable[..., Any], creator: Creator
+    ) -> None:
+        campaign, fan = write(), make_fan(creator, name="Ada")
+
+        answer = post(api, f"{LIST}/{campaign['id']}/test", {"recipientIds": [f"@{fan.handle}"]})
+
+        assert answer.status_code == 202
+        [sent] = Message.objects.all()
+        assert answer.json() == {"messageIds": [str(sent.public_id)]}
+        assert (sent.text, sent.campaign) == ("TEST · Hi Ada", None)
+
     def test_a_chatter_looks_on(self, api: Client, write: Callable[..., Any]) -> None:
         campaign = write()
         Membership.objects.update(role=Membership.Role.CHATTER)
