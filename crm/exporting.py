@@ -10,7 +10,7 @@ from django.db.models import Model, QuerySet
 from crm import csv_text
 from crm.importing.cells import as_plain, joined_tags
 from crm.importing.money import decimals_of
-from crm.models import Creator, Fan, ImportKind, Transaction
+from crm.models import Campaign, Creator, Fan, ImportKind, Recipient, Transaction
 
 M = TypeVar("M", bound=Model)
 
@@ -28,6 +28,20 @@ FAN_COLUMNS = (
     "Joined At",
     "Last Seen At",
     "Last Purchase At",
+)
+RECIPIENT_COLUMNS = (
+    "Platform ID",
+    "Username",
+    "Display Name",
+    "State",
+    "Left Out Because",
+    "Message ID",
+    "Platform Message ID",
+    "Attempts",
+    "Price",
+    "Sent At",
+    "Purchased At",
+    "Error",
 )
 TRANSACTION_COLUMNS = (
     "Transaction ID",
@@ -47,6 +61,32 @@ TRANSACTION_COLUMNS = (
 def export(creator: Creator, kind: ImportKind) -> Iterator[str]:
     """The file, line by line."""
     return csv_text.lines(_fans(creator) if kind == ImportKind.FANS else _transactions(creator))
+
+
+def recipients(campaign: Campaign, chosen: "QuerySet[Recipient]") -> Iterator[str]:
+    """What became of those of the campaign's recipients who are ``chosen``, line by line."""
+    return csv_text.lines(_recipients(campaign, chosen.select_related("fan", "message")))
+
+
+def _recipients(campaign: Campaign, chosen: "QuerySet[Recipient]") -> Iterator[Sequence[str]]:
+    yield RECIPIENT_COLUMNS
+    for recipient in _in_pages(chosen):
+        recipient.campaign = campaign
+        fan, message = recipient.fan, recipient.message
+        yield (
+            fan.platform_id if fan else "",
+            fan.handle if fan else "",
+            as_plain(fan.name) if fan else "",
+            recipient.state,
+            recipient.excluded,
+            str(message.public_id) if message else "",
+            message.platform_id or "" if message else "",
+            str(message.attempts) if message else "",
+            _money(message.price_cents, campaign.creator.currency) if message else "",
+            _moment(message.sent_at) if message else "",
+            _moment(message.purchased_at) if message else "",
+            message.cause if message else "",
+        )
 
 
 def _fans(creator: Creator) -> Iterator[Sequence[str]]:

@@ -31,6 +31,9 @@ def _handle(fan: Fan) -> str:
     return "" if _NO_NAME.fullmatch(fan.handle) else fan.handle
 
 
+#: Of whom nothing is known: what stands in is read.
+NOBODY = Fan()
+
 VARIABLES: Mapping[str, Callable[[Fan], str]] = {"name": _name, "first_name": _first_name, "handle": _handle}
 
 

@@ -6,7 +6,7 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, URLResolver, path
 
-from crm.views import conversations, fans, imports, signing_in, styleguide
+from crm.views import campaigns, conversations, fans, imports, recipients, signing_in, styleguide
 
 
 def page(address: str, view: Callable[..., HttpResponseBase], name: str) -> list[URLPattern]:
@@ -33,6 +33,18 @@ people = [
     *page("fans", fans.fans, name="fans"),
 ]
 
+campaigning = [
+    *page("campaigns", campaigns.campaigns, name="campaigns"),
+    *page("campaigns/new", campaigns.new, name="new_campaign"),
+    *page("messages/bulk", campaigns.new, name="bulk"),
+    path("campaigns/preview", campaigns.preview, name="campaign_preview"),
+    *page("campaigns/<uuid:public_id>", campaigns.detail, name="campaign"),
+    *page("campaigns/<uuid:public_id>/edit", campaigns.edit, name="edit_campaign"),
+    path("campaigns/<uuid:public_id>/progress", campaigns.progress, name="campaign_progress"),
+    *page("campaigns/<uuid:public_id>/recipients", recipients.recipients, name="recipients"),
+    path("campaigns/<uuid:public_id>/recipients.csv", recipients.file, name="recipients_file"),
+]
+
 importing = [
     *page("platforms/connect/onlyfans", imports.connect, name="connect"),
     *page("platforms/connect/onlyfans/imports/<uuid:public_id>", imports.detail, name="import"),
@@ -45,6 +57,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *sign_in,
     *inbox,
     *people,
+    *campaigning,
     *importing,
     *developing,
 ]

@@ -69,6 +69,25 @@ POST   /messages/assisted/<queued>                           302       404   403
 
 GET    /fans                                                 302       200   200    200     200     200   200   -
 
+GET    /campaigns                                            302       200   200    200     200     200   200   -
+GET    /campaigns/new                                        302       200   403    403     200     200   200   -
+POST   /campaigns/new                                        302       303   403    403     303     303   403   -
+       {"name": "News", "text": "Hello!", "source": "filter", "pause_at_error_percent": "10"}
+GET    /messages/bulk                                        302       200   403    403     200     200   200   -
+POST   /messages/bulk                                        302       303   403    403     303     303   403   -
+       {"name": "News", "text": "Hello!", "source": "filter", "pause_at_error_percent": "10"}
+POST   /campaigns/preview                                    302       200   200    200     200     200   403   -
+       {"source": "filter"}
+GET    /campaigns/<draft>                                    302       404   200    200     200     200   404   -
+POST   /campaigns/<draft>                                    302       404   403    403     303     303   404   -
+       {"act": "launch"}
+GET    /campaigns/<draft>/edit                               302       404   403    403     200     200   404   -
+POST   /campaigns/<draft>/edit                               302       404   403    403     303     303   404   -
+       {"name": "News", "text": "Bye!", "source": "filter", "pause_at_error_percent": "10"}
+GET    /campaigns/<draft>/progress                           302       404   200    200     200     200   404   -
+GET    /campaigns/<draft>/recipients                         302       404   200    200     200     200   404   -
+GET    /campaigns/<draft>/recipients.csv                     302       404   200    200     200     200   404   -
+
 GET    /platforms/connect/onlyfans                           302       200   200    200     200     200   200   -
 POST   /platforms/connect/onlyfans                           302       400   403    403     400     400   403   -
        {"file": "@Username,Name"}
@@ -188,6 +207,10 @@ POST   /api/crm/campaigns/<draft>/pause                      401       404   403
 POST   /api/crm/campaigns/<draft>/resume                     401       404   403    403     409     409   404   send
 POST   /api/crm/campaigns/<draft>/cancel                     401       404   403    403     200     200   404   send
 POST   /api/crm/campaigns/<draft>/retry                      401       404   403    403     409     409   404   send
+POST   /api/crm/campaigns/<draft>/unschedule                 401       404   403    403     409     409   404   send
+POST   /api/crm/campaigns/<draft>/copy                       401       404   403    403     201     201   404   write
+POST   /api/crm/campaigns/<draft>/test                       401       404   403    403     202     202   404   send
+       {"recipientIds": ["<fan>"]}
 POST   /api/messages/bulk                                    401       400   403    403     202     202   400   send
        {"recipientIds": ["<fan>"], "content": "Hello!"}
 
@@ -226,6 +249,7 @@ NOT_IDEMPOTENT = {
     "POST /api/crm/campaigns/<draft>/resume": "creates nothing",
     "POST /api/crm/campaigns/<draft>/cancel": "creates nothing",
     "POST /api/crm/campaigns/<draft>/retry": "creates nothing",
+    "POST /api/crm/campaigns/<draft>/unschedule": "creates nothing",
     "POST /api/crm/tags/<tag>/merge": "creates nothing: the second time the tag is gone",
     "POST /api/crm/tags/<tag>/fans": "said twice it is the same",
     "POST /api/crm/tags/<tag>/fans/remove": "said twice it is the same",

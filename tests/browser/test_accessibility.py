@@ -16,8 +16,9 @@ from django.urls import reverse
 from playwright.sync_api import BrowserContext, Page, ViewportSize
 from pytest_django.live_server_helper import LiveServer
 
+from crm import campaigning
 from crm.clock import database_now
-from crm.models import Conversation, Dispatch, User
+from crm.models import Campaign, Conversation, Dispatch, User
 from crm.models.messages import Status
 from crm.tests.factories import make_message
 from onlyfans import demo
@@ -53,12 +54,21 @@ def _opened() -> str:
     return reverse("conversation", args=[Conversation.objects.get(fan__name="Theo Marsh").public_id])
 
 
+def _campaign(name: str, *, begun: bool = True) -> Callable[[], str]:
+    return lambda: reverse(name, args=[Campaign.objects.get(launched_at__isnull=not begun).public_id])
+
+
 PAGES = [
     Row("sign in", _named("login"), signed_in=False),
     Row("inbox", _named("inbox"), opens=[".topbar-account > summary", ".topbar > .topbar-drawer"]),
     Row("inbox, nothing unread", _named("inbox", show="unread")),
     Row("conversation", _opened, opens=[".extras > summary"]),
     Row("fans", _named("fans")),
+    Row("campaigns", _named("campaigns")),
+    Row("new campaign", _named("new_campaign", valueMin="1"), opens=[".leave-out > summary", ".letter summary"]),
+    Row("a running campaign", _campaign("campaign"), opens=["details.menu > .button.danger"]),
+    Row("a draft of a campaign", _campaign("campaign", begun=False)),
+    Row("its recipients", _campaign("recipients")),
     Row("by hand", _named("assisted")),
     Row("import", _named("connect")),
     Row("nothing here", lambda: "/nowhere"),
@@ -73,6 +83,9 @@ def somebody() -> User:
     theo = Conversation.objects.get(fan__name="Theo Marsh")
     for status in Status:
         make_message(theo, status=status, text=f"A message that is {status}", price_cents=500, cause="rejected")
+    for name in ("Begun", "Not begun"):
+        campaign = campaigning.draft(theo.creator, author=None, name=name, text="Hi {name|you}", audience={"rule": {}})
+    campaigning.launch(Campaign.objects.exclude(pk=campaign.pk).get())
     user = User.objects.get(username=demo.USERNAME)
     user.is_demo = False
     user.save()

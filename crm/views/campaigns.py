@@ -1,0 +1,404 @@
+"""Campaigns: the list, writing one, and one with what became of it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID, uuid4
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db.models import Count, Exists, OuterRef
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django_htmx.http import HttpResponseClientRefresh
+
+from crm import analytics, audiences, campaigning, personalising, rehearsing
+from crm.analytics import Money
+from crm.audiences import Audience, Preview
+from crm.clock import database_now
+from crm.forecast import completion
+from crm.forms.campaigns import CampaignForm
+from crm.models import Campaign, Creator, Dispatch, IllegalCampaignMove, Line, Recipient, Segment, User
+from crm.models.campaigns import EDITABLE, CampaignStatus
+from crm.models.messages import Status
+from crm.paging import always, page_of, sortings
+from crm.progress import Progress
+from crm.views.access import SignedInRequest, chosen_creator, signed_in
+from crm.views.notices import notices_for
+from crm.wording import rule_in_words
+
+LIST = "crm/campaigns/list.html"
+EDIT = "crm/campaigns/edit.html"
+DETAIL = "crm/campaigns/detail.html"
+NEWEST = always(sortings(createdAt="created_at"))["-createdAt"]
+CAUSES_SHOWN = 5
+
+Context = dict[str, Any]
+
+
+# --- The list
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    campaign: Campaign
+    progress: Progress
+    money: "list[Money]"
+    purchases: int
+
+
+@require_safe
+@signed_in
+def campaigns(request: SignedInRequest) -> HttpResponse:
+    """A creator's campaigns, newest first, a page at a time."""
+    creator = chosen_creator(request)
+    rows = Campaign.objects.filter(creator=creator).prefetch_related("tallies")
+    chosen = request.GET.get("status", "")
+    if chosen in CampaignStatus.values:
+        rows = rows.filter(status=chosen)
+    try:
+        page = page_of(rows, NEWEST, cursor=request.GET.get("cursor", ""))
+    except ValidationError as error:
+        raise Http404(str(error)) from error
+    money, bought = analytics.earned(page.rows), analytics.purchases(page.rows)
+    context = {
+        "rows": [
+            Row(each, _progress(each), list(money.get(each.pk, ())), bought.get(each.pk, 0)) for each in page.rows
+        ],
+        "status": chosen,
+        "statuses": CampaignStatus.choices,
+        "may_write": _manages(request.user, creator),
+        "newer": _at(page.previous, status=chosen),
+        "older": _at(page.next, status=chosen),
+    }
+    with timezone.override(creator.zone):
+        return render(request, LIST, context)
+
+
+def _at(cursor: str, **carried: str) -> str:
+    if not cursor:
+        return ""
+    return f"?{urlencode({name: value for name, value in carried.items() if value} | {'cursor': cursor})}"
+
+
+# --- Writing one
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@signed_in
+def new(request: SignedInRequest) -> HttpResponse:
+    """A new campaign, for the fans that the address names, if it names any."""
+    creator = chosen_creator(request)
+    _require_manager(request.user, creator)
+    with timezone.override(creator.zone):
+        form = (
+            CampaignForm(creator, request.POST)
+            if request.method == "POST"
+            else CampaignForm.asked(creator, request.GET)
+        )
+        return _write(request, form, None)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@signed_in
+def edit(request: SignedInRequest, public_id: UUID) -> HttpResponse:
+    """A campaign that has not begun, written differently."""
+    campaign = _find(request, public_id)
+    _require_manager(request.user, campaign.creator)
+    if campaign.status not in EDITABLE:
+        messages.error(request, _("It has begun: its message cannot change. You may copy it as a new draft."))
+        return redirect("campaign", public_id=public_id)
+    with timezone.override(campaign.creator.zone):
+        return _write(request, CampaignForm.of(campaign, request.POST or None), campaign)
+
+
+def _write(request: SignedInRequest, form: CampaignForm, campaign: Campaign | None) -> HttpResponse:
+    wants_to_save = request.method == "POST" and "preview" not in request.POST
+    try:
+        if wants_to_save and (saved := form.save(campaign, author=request.user)):
+            messages.success(request, _("Kept. Nothing is sent before you launch it."))
+            return _see_other("campaign", saved)
+    except IllegalCampaignMove as error:
+        messages.error(request, str(error))
+        return redirect("campaigns")
+    context = {"form": form, "campaign": campaign, "creator": form.creator}
+    if not wants_to_save:
+        context |= _previewed(form)
+    status = HTTPStatus.BAD_REQUEST if wants_to_save else HTTPStatus.OK
+    return render(request, EDIT, context, status=status)
+
+
+@require_POST
+@signed_in
+def preview(request: SignedInRequest) -> HttpResponse:
+    """The part of the form's page that counts its fans and reads the message to some of them."""
+    creator = chosen_creator(request)
+    with timezone.override(creator.zone):
+        form = CampaignForm(creator, request.POST)
+        return render(request, f"{EDIT}#preview", {"form": form, "creator": creator, **_previewed(form)})
+
+
+def _previewed(form: CampaignForm) -> Context:
+    if not form.is_bound and not form.initial.get("source"):
+        return {}
+    bound = form if form.is_bound else CampaignForm(form.creator, form.posted())
+    audience = bound.chosen_audience()
+    if audience is None:
+        problems = [error for errors in bound.errors.values() for error in errors]
+        return {"cannot_preview": problems[0] if problems else ""}
+    return _preview_of(audience, str(bound.data.get("text", "")), bound.creator)
+
+
+def _preview_of(audience: Audience, text: str, creator: Creator) -> Context:
+    seen = audiences.preview(audience, now=database_now())
+    return {
+        "seen": seen,
+        "reasons": _reasons(seen),
+        "too_many": seen.total > Campaign.RECIPIENTS_MAX,
+        "recipients_max": Campaign.RECIPIENTS_MAX,
+        "letters": [(fan, personalising.fill_in(text, fan)) for fan in seen.sample] if text.strip() else [],
+        "to_nobody_known": personalising.fill_in(text, personalising.NOBODY),
+        "has_variables": personalising.fill_in(text, personalising.NOBODY) != text,
+        "takes": _takes(seen.reached, creator),
+    }
+
+
+def _reasons(seen: Preview) -> list[tuple[str, int]]:
+    return [
+        (str(Recipient.Exclusion(reason).label), number)
+        for reason, number in sorted(seen.excluded.items(), key=lambda pair: -pair[1])
+    ]
+
+
+def _takes(reached: int, creator: Creator) -> timedelta | None:
+    """How long so many messages take at the creator's pace, with nothing in front of them."""
+    interval = creator.seconds_between_messages
+    return timedelta(seconds=round((reached - 1) * interval)) if interval and reached else None
+
+
+# --- One campaign
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@signed_in
+def detail(request: SignedInRequest, public_id: UUID) -> HttpResponse:
+    """One campaign and how far it is; POST decides about it."""
+    campaign = _find(request, public_id)
+    with timezone.override(campaign.creator.zone):
+        if request.method != "POST":
+            return render(request, DETAIL, _shown(request, campaign))
+        _require_manager(request.user, campaign.creator)
+        act = ACTS.get(request.POST.get("act", ""))
+        if act is None:
+            return _refused(request, campaign, _("There is no such button."), HTTPStatus.BAD_REQUEST)
+        try:
+            return act(request, campaign)
+        except IllegalCampaignMove as error:
+            return _refused(request, campaign, str(error), HTTPStatus.CONFLICT)
+        except ValidationError as error:
+            return _refused(request, campaign, " ".join(error.messages), HTTPStatus.BAD_REQUEST)
+
+
+@require_safe
+@signed_in
+def progress(request: SignedInRequest, public_id: UUID) -> HttpResponse:
+    """The part of the page that changes while it runs; the whole page once its buttons are others."""
+    campaign = _find(request, public_id)
+    if request.GET.get("status") != campaign.status:
+        return HttpResponseClientRefresh()
+    with timezone.override(campaign.creator.zone):
+        return render(request, f"{DETAIL}#progress", _shown(request, campaign))
+
+
+def _refused(request: SignedInRequest, campaign: Campaign, words: str, status: HTTPStatus) -> HttpResponse:
+    fresh = _find(request, campaign.public_id)
+    return render(request, DETAIL, _shown(request, fresh) | {"error": words}, status=status)
+
+
+def _shown(request: SignedInRequest, campaign: Campaign) -> Context:
+    now, dispatch = database_now(), Dispatch.current()
+    tally = {each.state: each.number for each in campaign.tallies.all()}
+    line = getattr(campaign.creator, "line", None) or Line(creator=campaign.creator)
+    begun = campaign.launched_at is not None
+    expected = completion(campaign, now=now, tally=tally, line=line, dispatch=dispatch) if begun else None
+    context = {
+        "campaign": campaign,
+        "creator": campaign.creator,
+        "begun": begun,
+        "progress": _progress(campaign),
+        "expected": expected if campaign.status in (CampaignStatus.RUNNING, CampaignStatus.PAUSED) else None,
+        "notices": notices_for([line], dispatch, now=now) if campaign.status == CampaignStatus.RUNNING else [],
+        "may_write": getattr(campaign, "may_write", False),
+        "money": analytics.earned([campaign]).get(campaign.pk, ()) if begun else (),
+        "purchases": analytics.purchases([campaign]).get(campaign.pk, 0) if begun else 0,
+        "causes": _causes(campaign) if tally.get(Status.FAILED) else [],
+        "whom": _whom(campaign),
+        "test_key": uuid4(),
+        "test_max": rehearsing.FANS_MAX,
+        "is_overdue": campaign.status == CampaignStatus.NEEDS_REVIEW,
+        "goes_later": bool(campaign.scheduled_at and campaign.scheduled_at > now),
+    }
+    return context if begun else context | _review(campaign)
+
+
+def _review(campaign: Campaign) -> Context:
+    """What launching it would do now."""
+    try:
+        return _preview_of(audiences.audience_of(campaign), campaign.text, campaign.creator)
+    except ValidationError as error:
+        return {"cannot_preview": " ".join(error.messages)}
+
+
+def _causes(campaign: Campaign) -> list[tuple[str, int]]:
+    """Why messages of it failed, the most frequent first."""
+    failed = campaign.messages.filter(status=Status.FAILED).order_by().values_list("cause")
+    return list(failed.annotate(number=Count("pk")).order_by("-number", "cause")[:CAUSES_SHOWN])
+
+
+def _whom(campaign: Campaign) -> str:
+    """Its audience in words."""
+    document = campaign.audience
+    if "segment" in document:
+        segment = Segment.objects.filter(creator=campaign.creator, public_id=document["segment"]).first()
+        return _("The segment “%(name)s”") % {"name": segment} if segment else _("A segment that is no longer there")
+    if "fans" in document:
+        number = len(document["fans"])
+        return ngettext("%(number)d fan, by name", "%(number)d fans, by name", number) % {"number": number}
+    if "rule" in document:
+        return rule_in_words(document["rule"], creator=campaign.creator)
+    return _("Nobody yet")
+
+
+# --- What a person may decide
+
+
+def _launch(request: SignedInRequest, campaign: Campaign) -> HttpResponse:
+    campaigning.launch(campaign)
+    if campaign.status == CampaignStatus.SCHEDULED:
+        messages.success(request, _("It is scheduled."))
+    else:
+        messages.success(request, _("It runs. Answers that you write to fans go before it."))
+    return _see_other("campaign", campaign)
+
+
+def _pause(request: SignedInRequest, campaign: Campaign) -> HttpResponse:
+    campaigning.pause(campaign)
+    return _see_other("campaign", campaign)
+
+
+def _resume(request: SignedInRequest, campaign: Campaign) -> HttpResponse:
+    campaigning.resume(campaign)
+    return _see_other("campaign", campaign)
+
+
+def _cancel(request: SignedInRequest, campaign: Campaign) -> HttpResponse:
+    begun = campaign.launched_at is not None
+    stopped = campaigning.cancel(campaign)
+    if begun:
+        left = _progress(_find(request, campaign.public_id))
+        words = _(
+            "Cancelled. %(stopped)d fans will not get it. %(sent)d have it, and %(going)d were on their way: neither"
+            " can be called back."
+        )
+        going = left.number("going") + left.number("open")
+        messages.success(request, words % {"stopped": stopped, "sent": left.sent, "going": going})
+    return _see_other("campaign", campaign)
+
+
+def _retry(request: SignedInRequest, campaign: Campaign) -> HttpResponse:
+    number = campaigning.retry_failed(campaign)
+    words = ngettext("%(number)d message waits again.", "%(number)d messages wait again.", number)
+    messages.success(request, words % {"number": number})
+    return _see_other("campaign", campaign)
+
+
+def _to_draft(request: SignedInRequest, campaign: Campaign) -> HttpResponse:
+    campaigning.back_to_draft(campaign)
+    messages.success(request, _("It is a draft again, and is not sent at any time."))
+    return _see_other("campaign", campaign)
+
+
+def _discard(request: SignedInRequest, campaign: Campaign) -> HttpResponse:
+    campaigning.discard(campaign)
+    messages.success(request, _("“%(name)s” is thrown away.") % {"name": campaign.name})
+    return _see_other("campaigns")
+
+
+def _copy(request: SignedInRequest, campaign: Campaign) -> HttpResponse:
+    draft = campaigning.copy(campaign, author=request.user)
+    messages.success(request, _("This is a new draft. Nothing is sent before you launch it."))
+    return _see_other("edit_campaign", draft)
+
+
+def _test(request: SignedInRequest, campaign: Campaign) -> HttpResponse:
+    found, missing = audiences.named(campaign.creator, request.POST.get("fans", "").replace(",", "\n").splitlines())
+    if missing:
+        raise ValidationError(
+            _("No fans of this creator: %(ids)s") % {"ids": ", ".join(missing[: audiences.NAMED_MAX])}
+        )
+    sent = rehearsing.rehearse(campaign, found, author=request.user, key=_key(request))
+    number = len(sent)
+    words = ngettext("A test goes to %(number)d fan.", "A test goes to %(number)d fans.", number)
+    messages.success(request, words % {"number": number})
+    return _see_other("campaign", campaign)
+
+
+ACTS: Mapping[str, Callable[[SignedInRequest, Campaign], HttpResponse]] = {
+    "launch": _launch,
+    "pause": _pause,
+    "resume": _resume,
+    "cancel": _cancel,
+    "retry": _retry,
+    "unschedule": _to_draft,
+    "discard": _discard,
+    "copy": _copy,
+    "test": _test,
+}
+
+
+# --- Shared
+
+
+def _find(request: SignedInRequest, public_id: UUID) -> Campaign:
+    """With its creator's line, its numbers and whether this user may decide about it; else 404."""
+    managed = Creator.objects.managed_by(request.user).filter(pk=OuterRef("creator_id"))
+    mine = (
+        Campaign.objects.for_user(request.user)
+        .select_related("creator__line")
+        .prefetch_related("tallies", "attachments")
+    )
+    return get_object_or_404(mine.annotate(may_write=Exists(managed)), public_id=public_id)
+
+
+def _progress(campaign: Campaign) -> Progress:
+    return Progress.of({each.state: each.number for each in campaign.tallies.all()})
+
+
+def _manages(user: User, creator: Creator) -> bool:
+    return Creator.objects.managed_by(user).filter(pk=creator.pk).exists()
+
+
+def _require_manager(user: User, creator: Creator) -> None:
+    if not _manages(user, creator):
+        raise PermissionDenied(_("Only an owner or a manager of this creator may do this."))
+
+
+def _key(request: SignedInRequest) -> UUID | None:
+    try:
+        return UUID(request.POST.get("key", ""))
+    except ValueError:
+        return None
+
+
+def _see_other(name: str, campaign: Campaign | None = None) -> HttpResponse:
+    response = redirect(reverse(name, args=[campaign.public_id] if campaign else []))
+    response.status_code = HTTPStatus.SEE_OTHER
+    return response
