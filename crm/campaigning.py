@@ -32,6 +32,8 @@ OUTCOMES_MIN = 20
 SETTLED_WELL = (Status.SENT, Status.DELIVERED, Status.READ)
 BEGUN = (CampaignStatus.RUNNING, CampaignStatus.PAUSED, CampaignStatus.COMPLETED)
 STILL_GOING = (WAITING, Status.QUEUED, Status.HANDED_OVER, Status.SENDING)
+#: Fans whom one request may name and write to at once; a campaign takes more.
+BULK_MAX = 100
 #: What may be written of a campaign; ``media_urls`` besides.
 WRITTEN = (
     "name",

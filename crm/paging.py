@@ -9,15 +9,17 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from cryptography.fernet import Fernet, InvalidToken
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.core.paginator import Paginator
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import F, Func, Value
 from django.db.models.sql.compiler import SQLCompiler
+from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 
 LIMIT_DEFAULT, LIMIT_MAX = 50, 200
@@ -170,3 +172,18 @@ def opened(text: str) -> Any:
 def _seal() -> Fernet:
     key = hashlib.sha256(b"huntaze.cursors:" + settings.SECRET_KEY.encode()).digest()
     return Fernet(base64.urlsafe_b64encode(key))
+
+
+class BoundedPaginator(Paginator):
+    """Pages by number, for the staff's tables: it counts no further than so many rows, and shows no later page."""
+
+    COUNTED_MAX = 10_000
+
+    @cached_property
+    def count(self) -> int:
+        rows = cast("models.QuerySet[Any]", self.object_list)
+        return rows.order_by()[: self.COUNTED_MAX].count()
+
+    @property
+    def stopped_counting(self) -> bool:
+        return self.count >= self.COUNTED_MAX

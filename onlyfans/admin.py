@@ -1,15 +1,18 @@
 """Connections and what the platform told us."""
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from crm.clock import database_now
-from onlyfans.models import Connection, WebhookEvent
+from crm.models import User
+from crm.paging import BoundedPaginator
+from onlyfans.models import Connection, Redrive, WebhookEvent
 
 
 class SecretInput(forms.PasswordInput):
@@ -94,14 +97,56 @@ class WebhookEventAdmin(admin.ModelAdmin):
     """What came in, as it came in: nobody edits it. The payload holds fans' words, so the list shows none of it."""
 
     list_display = ("received_at", "kind", "connection", "read_at", "attempts", "trouble")
-    list_filter = ("kind",)
+    list_filter = ("connection__creator",)
     list_select_related = ("connection__creator",)
-    search_fields = ("=event_key", "kind")
+    search_fields = ("=event_key",)
+    search_help_text = _("The provider's whole event id.")
     ordering = ("-id",)
+    # There may be a million: nothing here reads or counts them all, and only the key has an index across all accounts.
+    paginator = BoundedPaginator
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    sortable_by = ()
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[WebhookEvent], search_term: str
+    ) -> tuple[QuerySet[WebhookEvent], bool]:
+        """By way of the index, which has the connection first."""
+        if search_term.strip():
+            queryset = queryset.filter(connection__in=Connection.objects.values("pk"), event_key=search_term.strip())
+        return queryset, False
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+@admin.register(Redrive)
+class RedriveAdmin(admin.ModelAdmin):
+    """Adding one is the order; what became of it stands in the list."""
+
+    list_display = ("asked_at", "asked_by", "limit", "begun_at", "ended_at", "moved", "trouble")
+    list_select_related = ("asked_by",)
+    ordering = ("-id",)
+    fields = ("limit",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Without the rate limiter there is no queue."""
+        return settings.RATE_LIMITER_ENABLED and super().has_add_permission(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Redrive, form: Any, change: bool) -> None:
+        obj.asked_by = cast(User, request.user)
+        super().save_model(request, obj, form, change)
+        words = _("Dispatch moves them within seconds; the list says how many.")
+        self.message_user(request, words, messages.INFO)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return self.list_display if obj else self.fields

@@ -114,7 +114,7 @@ class DispatchLoop:
 class Beside(threading.Thread):
     """Does one thing every few seconds, beside the loop: a slow broker, or much to count, must not slow sending."""
 
-    def __init__(self, act: Callable[[], None], *, every: float, stop: threading.Event) -> None:
+    def __init__(self, act: Callable[[], object], *, every: float, stop: threading.Event) -> None:
         super().__init__(name=act.__name__, daemon=True)
         self._act, self._seconds, self._stop_event = act, every, stop
 

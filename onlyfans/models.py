@@ -4,6 +4,8 @@ import uuid
 from datetime import datetime
 from typing import Self
 
+from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -191,3 +193,40 @@ class Tally(models.Model):
         minute = begins.replace(second=0, microsecond=0)
         row, _created = cls.objects.get_or_create(pk=1, defaults={"counted_until": begins, "published_until": minute})
         return row
+
+
+class Redrive(models.Model):
+    """A person asked that dead letters go back to the queue. No page speaks to SQS: dispatch does it within seconds."""
+
+    LIMIT_MAX = 1000
+
+    asked_at = models.DateTimeField(default=database_now, editable=False)
+    asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, editable=False)
+    limit = models.PositiveIntegerField(
+        default=LIMIT_MAX,
+        validators=[MinValueValidator(1), MaxValueValidator(LIMIT_MAX)],
+        help_text=_("At most so many; from 1 to 1,000."),
+    )
+    begun_at = models.DateTimeField(null=True, blank=True, editable=False)
+    ended_at = models.DateTimeField(null=True, blank=True, editable=False)
+    moved = models.PositiveIntegerField(null=True, blank=True, editable=False)
+    trouble = models.CharField(max_length=300, blank=True, editable=False)
+
+    class Meta:
+        verbose_name = _("redrive of dead letters")
+        verbose_name_plural = _("redrives of dead letters")
+        indexes = [
+            # What has nobody begun yet?
+            models.Index(fields=["id"], condition=Q(begun_at__isnull=True), name="redrive_to_begin"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.asked_at:%Y-%m-%d %H:%M:%S} UTC"
+
+    def begin(self, *, now: datetime) -> bool:
+        """Of several dispatchers one does it."""
+        return bool(Redrive.objects.filter(pk=self.pk, begun_at__isnull=True).update(begun_at=now))
+
+    def end(self, *, now: datetime, moved: int, trouble: str) -> None:
+        """Write what became of it; ``trouble`` is for a person to read."""
+        Redrive.objects.filter(pk=self.pk).update(ended_at=now, moved=moved, trouble=trouble[:300])

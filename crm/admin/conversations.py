@@ -1,29 +1,14 @@
 """Conversations, messages and their media. What was said is a ledger: staff read it here, verbs write it."""
 
-from collections.abc import Callable
-from typing import Any, cast
-
 from django.contrib import admin
-from django.contrib.messages import SUCCESS, WARNING
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from crm.admin.tables import Long, OneByOne, ReadOnly, as_uuid, fans_found, who
+from crm.admin.writing import WritesToOne
 from crm.forecast import forecast
-from crm.models import Attachment, Conversation, Message, StateForbids, User
-
-
-class ReadOnly:
-    """Nobody adds, changes or deletes by hand."""
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+from crm.models import Attachment, Conversation, Creator, Fan, Message
 
 
 class AttachmentInline(ReadOnly, admin.TabularInline):
@@ -32,26 +17,46 @@ class AttachmentInline(ReadOnly, admin.TabularInline):
 
 
 @admin.register(Conversation)
-class ConversationAdmin(ReadOnly, admin.ModelAdmin):
+class ConversationAdmin(WritesToOne, ReadOnly, Long):
     list_display = ("fan", "creator", "last_text", "last_direction", "unread_count", "last_message_at")
     list_filter = ("creator",)
     list_select_related = ("fan", "creator")
-    search_fields = ("fan__name", "fan__handle", "=fan__platform_id")
-    ordering = ("-last_message_at", "-id")
-    show_full_result_count = False
+    search_fields = ("fan",)
+    search_help_text = _(
+        "By the fan: the beginnings of words of the name or handle, the platform id, or an id of ours."
+    )
+
+    def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
+        """Those of one creator as the inbox has them; there is no such index across all of them."""
+        of_one = "creator__id__exact" in request.GET
+        return ("-last_message_at", "-id") if of_one else self.ordering
+
+    def found(self, rows: "QuerySet[Conversation]", words: str) -> "QuerySet[Conversation]":
+        of_fans = Q(fan__in=fans_found(words))
+        public_id = as_uuid(words)
+        return rows.filter(of_fans | Q(public_id=public_id) if public_id else of_fans)
+
+    def fan_of(self, row: Conversation) -> Fan:
+        return row.fan
 
 
 @admin.register(Message)
-class MessageAdmin(ReadOnly, admin.ModelAdmin):
+class MessageAdmin(OneByOne[Message], ReadOnly, Long):
     list_display = ("created_at", "creator", "fan", "direction", "status", "priority", "price", "cause", "sent_at")
     list_filter = ("status", "direction", "creator")
     list_select_related = ("creator", "conversation__fan")
-    search_fields = ("=public_id", "=platform_id", "conversation__fan__name", "conversation__fan__handle")
-    ordering = ("-id",)
+    search_fields = ("conversation",)
+    search_help_text = _("An id of ours or the platform's, or the fan: the beginnings of words of the name or handle.")
     inlines = (AttachmentInline,)
     readonly_fields = ("waits_for",)
     actions = ("send_again", "cancel", "it_was_sent", "it_was_not_sent")
-    show_full_result_count = False
+
+    def found(self, rows: "QuerySet[Message]", words: str) -> "QuerySet[Message]":
+        if public_id := as_uuid(words):
+            return rows.filter(public_id=public_id)
+        # Ids are unique within a creator, and so is their index.
+        known = rows.filter(creator__in=Creator.objects.values("pk"), platform_id=words)
+        return known if known.exists() else rows.filter(conversation__fan__in=fans_found(words))
 
     def has_settle_permission(self, request: HttpRequest) -> bool:
         """Nobody edits a message, yet whoever may change messages may settle them by the verbs."""
@@ -59,41 +64,25 @@ class MessageAdmin(ReadOnly, admin.ModelAdmin):
 
     @admin.action(description=_("Send again what failed"), permissions=["settle"])
     def send_again(self, request: HttpRequest, messages: QuerySet[Message]) -> None:
-        self._settle(request, messages, lambda message: message.retry(by=_who(request)))
+        self.one_by_one(request, messages, lambda message: message.retry(by=who(request)))
 
     @admin.action(description=_("Cancel what still waits"), permissions=["settle"])
     def cancel(self, request: HttpRequest, messages: QuerySet[Message]) -> None:
-        self._settle(request, messages, lambda message: message.cancel(by=_who(request)))
+        self.one_by_one(request, messages, lambda message: message.cancel(by=who(request)))
 
     @admin.action(description=_("Open outcome: it was sent"), permissions=["settle"])
     def it_was_sent(self, request: HttpRequest, messages: QuerySet[Message]) -> None:
-        self._settle(request, messages, lambda message: message.it_was_sent(by=_who(request)))
+        self.one_by_one(request, messages, lambda message: message.it_was_sent(by=who(request)))
 
     @admin.action(description=_("Open outcome: it was not sent, send it again"), permissions=["settle"])
     def it_was_not_sent(self, request: HttpRequest, messages: QuerySet[Message]) -> None:
-        self._settle(request, messages, lambda message: message.retry(by=_who(request), not_sent=True))
-
-    def _settle(self, request: HttpRequest, messages: QuerySet[Message], act: Callable[[Message], None]) -> None:
-        """One by one: what does not fit a message's state is said and changes nothing."""
-        done, refused = 0, dict[str, int]()
-        for message in messages:
-            try:
-                act(message)
-            except StateForbids as error:
-                refused[str(error)] = refused.get(str(error), 0) + 1
-            else:
-                done += 1
-                self.log_change(request, message, str(message.get_status_display()))
-        for words, count in refused.items():
-            self.message_user(request, f"{count} × {words}", WARNING)
-        if done:
-            self.message_user(request, _("%(count)d done.") % {"count": done}, SUCCESS)
+        self.one_by_one(request, messages, lambda message: message.retry(by=who(request), not_sent=True))
 
     @admin.display(description=_("fan"))
     def fan(self, message: Message) -> str:
         return message.conversation.fan.display_name
 
-    @admin.display(description=_("price"), ordering="price_cents")
+    @admin.display(description=_("price"))
     def price(self, message: Message) -> str:
         return f"${message.price_cents / 100:,.2f}" if message.price_cents else ""
 
@@ -106,13 +95,15 @@ class MessageAdmin(ReadOnly, admin.ModelAdmin):
         return f"{at}{expected.words}"
 
 
-def _who(request: HttpRequest) -> User:
-    return cast(User, request.user)
-
-
 @admin.register(Attachment)
-class AttachmentAdmin(ReadOnly, admin.ModelAdmin):
+class AttachmentAdmin(ReadOnly, Long):
     list_display = ("message", "position", "url", "provider_media_id", "attempts", "upload_at")
     list_select_related = ("message",)
-    search_fields = ("=message__public_id", "=provider_media_id")
-    show_full_result_count = False
+    search_fields = ("message",)
+    search_help_text = _("An id of ours: the message's or the attachment's.")
+
+    def found(self, rows: "QuerySet[Attachment]", words: str) -> "QuerySet[Attachment]":
+        public_id = as_uuid(words)
+        if public_id is None:
+            return rows.none()
+        return rows.filter(Q(public_id=public_id) | Q(message__in=Message.objects.filter(public_id=public_id)))

@@ -5,12 +5,14 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from crm import personalising, segments
-from crm.admin.conversations import ReadOnly
-from crm.models import Note, Segment, Snippet, SubscriptionEvent, Tag, Transaction
+from crm.admin.erasing import Erased
+from crm.admin.tables import Long, ReadOnly, as_uuid, fans_found
+from crm.models import Creator, Note, Segment, Snippet, SubscriptionEvent, Tag, Transaction
 
 
 class OfCreatorAdmin(admin.ModelAdmin):
@@ -28,8 +30,11 @@ class OfCreatorAdmin(admin.ModelAdmin):
 
 
 @admin.register(Tag)
-class TagAdmin(OfCreatorAdmin):
+class TagAdmin(Erased, OfCreatorAdmin):
     list_display = ("name", "creator", "created_at")
+
+    def erase(self, row: Tag) -> None:
+        row.remove()
 
 
 class SegmentForm(forms.ModelForm):
@@ -68,29 +73,45 @@ class SnippetAdmin(OfCreatorAdmin):
     form = SnippetForm
 
 
+OF_A_FAN = _("An id of ours, or the fan: the beginnings of words of the name or handle, the platform id.")
+
+
 @admin.register(Note)
-class NoteAdmin(ReadOnly, admin.ModelAdmin):
+class NoteAdmin(ReadOnly, Long):
     list_display = ("fan", "category", "author", "created_at")
     list_filter = ("category",)
     list_select_related = ("fan", "author")
-    search_fields = ("=public_id", "=fan__platform_id", "fan__handle")
-    show_full_result_count = False
+    search_fields = ("fan",)
+    search_help_text = OF_A_FAN
+
+    def found(self, rows: "QuerySet[Note]", words: str) -> "QuerySet[Note]":
+        public_id = as_uuid(words)
+        return rows.filter(public_id=public_id) if public_id else rows.filter(fan__in=fans_found(words))
 
 
-class MoneyAdmin(ReadOnly, admin.ModelAdmin):
-    date_hierarchy = None
+class MoneyAdmin(ReadOnly, Long):
     list_filter = ("kind", "creator")
     list_select_related = ("creator", "fan")
-    ordering = ("-occurred_at", "-id")
-    show_full_result_count = False
+    search_fields = ("fan",)
+    search_help_text = OF_A_FAN
+
+    def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
+        """That of one creator by its moments; there is no such index across all of them."""
+        of_one = "creator__id__exact" in request.GET
+        return ("-occurred_at", "-id") if of_one else self.ordering
 
 
 @admin.register(Transaction)
 class TransactionAdmin(MoneyAdmin):
     list_display = ("occurred_at", "creator", "fan", "kind", "amount", "source")
-    search_fields = ("=public_id", "=platform_id", "=fan__platform_id", "=fan__handle")
 
-    @admin.display(description=_("amount"), ordering="amount_cents")
+    def found(self, rows: "QuerySet[Transaction]", words: str) -> "QuerySet[Transaction]":
+        if public_id := as_uuid(words):
+            return rows.filter(public_id=public_id)
+        known = rows.filter(creator__in=Creator.objects.values("pk"), platform_id=words)
+        return known if known.exists() else rows.filter(fan__in=fans_found(words))
+
+    @admin.display(description=_("amount"))
     def amount(self, payment: Transaction) -> str:
         return f"{payment.amount_cents / 100:,.2f} {payment.currency}"
 
@@ -98,4 +119,6 @@ class TransactionAdmin(MoneyAdmin):
 @admin.register(SubscriptionEvent)
 class SubscriptionEventAdmin(MoneyAdmin):
     list_display = ("occurred_at", "creator", "fan", "kind")
-    search_fields = ("=fan__platform_id", "=fan__handle")
+
+    def found(self, rows: "QuerySet[SubscriptionEvent]", words: str) -> "QuerySet[SubscriptionEvent]":
+        return rows.filter(fan__in=fans_found(words))

@@ -2,15 +2,30 @@
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
-from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.contrib.admin.helpers import ActionForm
+from django.db.models import Count, Exists, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _text
 from django.utils.translation import gettext_lazy as _
 
-from crm.admin.conversations import ReadOnly
+from crm.admin.tables import ReadOnly
 from crm.clock import database_now
 from crm.models import Dispatch, Line, Message, Worker
+from crm.models.lines import REASON_MAX
+
+
+class ReasonForm(ActionForm):
+    """Beside the choice of what to do: why, for those whose messages wait."""
+
+    reason = forms.CharField(
+        label=_("Reason:"),
+        required=False,
+        max_length=REASON_MAX,
+        widget=forms.TextInput(attrs={"placeholder": _("Shown above the inbox")}),
+    )
 
 
 @admin.register(Line)
@@ -48,6 +63,7 @@ class DispatchAdmin(ReadOnly, admin.ModelAdmin):
         "worker_trouble",
         "over_threshold",
     )
+    action_form = ReasonForm
     actions = ("stop_all_sending", "resume_all_sending")
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
@@ -65,14 +81,16 @@ class DispatchAdmin(ReadOnly, admin.ModelAdmin):
 
     @admin.action(description=_("Stop all sending"), permissions=["stop"])
     def stop_all_sending(self, request: HttpRequest, rows: QuerySet[Dispatch]) -> None:
-        Dispatch.stop_sending(
-            reason=str(_("Stopped in the admin by %(user)s.") % {"user": request.user}), now=database_now()
-        )
+        why = request.POST.get("reason", "").strip()
+        reason = why or str(_("Stopped in the admin by %(user)s.") % {"user": request.user})
+        Dispatch.stop_sending(reason=reason, now=database_now())
+        self.log_change(request, Dispatch.current(), f"{_text('Stopped')}: {reason}")
         self.message_user(request, _("All sending is stopped."), messages.SUCCESS)
 
     @admin.action(description=_("Resume sending"), permissions=["stop"])
     def resume_all_sending(self, request: HttpRequest, rows: QuerySet[Dispatch]) -> None:
         Dispatch.resume_sending()
+        self.log_change(request, Dispatch.current(), _text("Resumed"))
         self.message_user(request, _("Sending goes on."), messages.SUCCESS)
 
 
@@ -81,6 +99,11 @@ class WorkerAdmin(ReadOnly, admin.ModelAdmin):
     list_display = ("name", "alive", "seen_at", "polled_at", "started_at")
     ordering = ("-seen_at",)
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Worker]:
+        alive = Worker.objects.alive(database_now()).filter(pk=OuterRef("pk"))
+        return super().get_queryset(request).annotate(is_alive=Exists(alive))
+
     @admin.display(boolean=True, description=_("alive"))
     def alive(self, worker: Worker) -> bool:
-        return Worker.objects.alive(database_now()).filter(pk=worker.pk).exists()
+        alive: bool = worker.is_alive  # type: ignore[attr-defined]
+        return alive

@@ -6,13 +6,17 @@ from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.http import HttpRequest, StreamingHttpResponse
+from django.utils.translation import gettext as _text
 from django.utils.translation import gettext_lazy as _
 
-from crm import erasing
+from crm import erasing, exporting
+from crm.admin.erasing import Erased
+from crm.admin.lines import ReasonForm
+from crm.admin.tables import Long, fans_found
+from crm.admin.writing import WritesToMany
 from crm.clock import database_now
-from crm.models import Creator, Fan, Line, Membership, User
+from crm.models import Creator, Fan, ImportKind, Line, Membership, User
 from crm.pace import in_words
 
 #: A creator with more fans is erased by a command, for which nobody's browser waits.
@@ -34,37 +38,6 @@ class HuntazeUserAdmin(UserAdmin):
     readonly_fields = ("public_id", "last_login", "date_joined")
 
 
-class Erased(admin.ModelAdmin):
-    """Deleting here is erasing: by the verb, with all that belongs to it, one at a time."""
-
-    def erase(self, row: Any) -> None:
-        raise NotImplementedError
-
-    def too_many(self, row: Any) -> str:
-        """Why this one is too much for a page to wait for; empty when it is not."""
-        return ""
-
-    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """What goes along is not listed row by row, nor does it need a permission of its own."""
-        lacking = set() if self.has_delete_permission(request) else {str(self.opts.verbose_name)}
-        return [str(row) for row in objs], {}, lacking, [words for row in objs if (words := self.too_many(row))]
-
-    def get_actions(self, request: HttpRequest) -> Any:
-        actions = super().get_actions(request)
-        actions.pop("delete_selected", None)
-        return actions
-
-    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
-        try:
-            return super().delete_view(request, object_id, extra_context)
-        except erasing.OnItsWay as error:
-            self.message_user(request, str(error), messages.ERROR)
-            return redirect(request.path)
-
-    def delete_model(self, request: HttpRequest, obj: Any) -> None:
-        self.erase(obj)
-
-
 @admin.register(Creator)
 class CreatorAdmin(Erased):
     list_display = ("name", "handle", "platform", "pace_in_words", "paused")
@@ -73,7 +46,8 @@ class CreatorAdmin(Erased):
     list_select_related = ("line",)
     readonly_fields = ("public_id", "pace_in_words", "created_at")
     inlines = (MembershipInline,)
-    actions = ("pause_sending", "resume_sending")
+    action_form = ReasonForm
+    actions = ("pause_sending", "resume_sending", "export_fans", "export_money")
     show_full_result_count = False
 
     def erase(self, row: Creator) -> None:
@@ -100,18 +74,45 @@ class CreatorAdmin(Erased):
 
     @admin.action(description=_("Pause sending"), permissions=["change"])
     def pause_sending(self, request: HttpRequest, creators: QuerySet[Creator]) -> None:
-        now = database_now()
+        now, reason = database_now(), request.POST.get("reason", "").strip() or str(_("Paused in the admin."))
         for creator in creators:
             line, _created = Line.objects.get_or_create(creator=creator)
-            line.pause(reason=str(_("Paused in the admin.")), now=now, by=request.user)
+            line.pause(reason=reason, now=now, by=request.user)
+            self.log_change(request, creator, f"{_text('Paused')}: {reason}")
         self.message_user(request, _("Paused: %(names)s") % {"names": _names(creators)}, messages.SUCCESS)
 
     @admin.action(description=_("Resume sending"), permissions=["change"])
     def resume_sending(self, request: HttpRequest, creators: QuerySet[Creator]) -> None:
         now = database_now()
-        for line in Line.objects.filter(creator__in=creators):
+        for line in Line.objects.filter(creator__in=creators).select_related("creator"):
             line.resume(now=now)
+            self.log_change(request, line.creator, _text("Resumed"))
         self.message_user(request, _("Resumed: %(names)s") % {"names": _names(creators)}, messages.SUCCESS)
+
+    def has_export_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perms(["crm.view_fan", "crm.view_transaction"])
+
+    @admin.action(description=_("Export the fans as CSV"), permissions=["export"])
+    def export_fans(self, request: HttpRequest, creators: QuerySet[Creator]) -> StreamingHttpResponse | None:
+        return self._export(request, creators, ImportKind.FANS)
+
+    @admin.action(description=_("Export the money as CSV"), permissions=["export"])
+    def export_money(self, request: HttpRequest, creators: QuerySet[Creator]) -> StreamingHttpResponse | None:
+        return self._export(request, creators, ImportKind.TRANSACTIONS)
+
+    def _export(
+        self, request: HttpRequest, creators: QuerySet[Creator], kind: ImportKind
+    ) -> StreamingHttpResponse | None:
+        chosen = list(creators[:2])
+        if len(chosen) > 1:
+            self.message_user(request, _("One creator at a time: a file belongs to one."), messages.ERROR)
+            return None
+        [creator] = chosen
+        self.log_change(request, creator, f"{_text('Exported')}: {kind.label}")
+        headers = {"Content-Disposition": f'attachment; filename="{kind}-{creator.public_id}.csv"'}
+        return StreamingHttpResponse(
+            exporting.export(creator, kind), content_type="text/csv; charset=utf-8", headers=headers
+        )
 
 
 def _names(creators: QuerySet[Creator]) -> str:
@@ -128,19 +129,26 @@ class MembershipAdmin(admin.ModelAdmin):
 
 
 @admin.register(Fan)
-class FanAdmin(Erased):
+class FanAdmin(WritesToMany, Erased, Long):
     list_display = ("display_name", "handle", "platform_id", "creator", "spent", "last_seen_at")
     list_filter = ("platform", "creator")
     list_select_related = ("creator",)
-    search_fields = ("name", "handle", "=platform_id")
+    search_fields = ("search_text",)
+    search_help_text = _("The beginnings of words of the name or handle, the platform id, or an id of ours.")
     autocomplete_fields = ("creator",)
     readonly_fields = ("public_id", "created_at")
-    show_full_result_count = False
+    actions = ("message_selected",)
+
+    def found(self, rows: "QuerySet[Fan]", words: str) -> "QuerySet[Fan]":
+        return rows & fans_found(words)
+
+    def fan_of(self, row: Fan) -> Fan:
+        return row
 
     def erase(self, row: Fan) -> None:
         erasing.erase_fan(row)
 
-    @admin.display(description=_("lifetime value"), ordering="value_cents")
+    @admin.display(description=_("lifetime value"))
     def spent(self, fan: Fan) -> str:
         return f"${fan.value_cents / 100:,.2f}"
 

@@ -17,6 +17,7 @@ from crm.api.access import Creators, creators_of, found, one_creator, require_ma
 from crm.api.idempotency import idempotent
 from crm.api.paging import ListQuery
 from crm.api.shapes import ProblemShape, Shape, WaitingShape, WallTime, media_urls, page_of, paid_rules
+from crm.campaigning import BULK_MAX
 from crm.clock import database_now
 from crm.forecast import completion
 from crm.models import ApiKey, Campaign, Creator, Fan, IllegalCampaignMove, Message
@@ -25,7 +26,6 @@ from crm.models.messages import Status
 from crm.paging import sortings
 from crm.personalising import fill_in
 
-BULK_MAX = 100
 STATES = [WAITING, EXCLUDED, *(state for state in Status.values if state != Status.RECEIVED)]
 
 

@@ -1,6 +1,7 @@
 """What people type into pages. Limits come from the models; a form ends in the verb the API ends in."""
 
+from crm.forms.chosen import ChosenFansForm
 from crm.forms.fields import DollarsField, LinesField, TextField
 from crm.forms.replies import ReplyForm
 
-__all__ = ["DollarsField", "LinesField", "ReplyForm", "TextField"]
+__all__ = ["ChosenFansForm", "DollarsField", "LinesField", "ReplyForm", "TextField"]

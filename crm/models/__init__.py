@@ -17,7 +17,7 @@ from crm.models.recipients import Recipient
 from crm.models.replies import KeptReply
 from crm.models.segments import Segment
 from crm.models.snippets import Snippet
-from crm.models.tags import FanTag, Tag
+from crm.models.tags import FanTag, Tag, TagInUse
 from crm.models.transactions import Payment, SubscriptionEvent, Transaction
 from crm.models.users import User
 from crm.models.workers import Worker
@@ -60,6 +60,7 @@ __all__ = [
     "Subscription",
     "SubscriptionEvent",
     "Tag",
+    "TagInUse",
     "Tally",
     "TokenFamily",
     "Transaction",

@@ -14,12 +14,14 @@ from pytest_django import Settings
 
 from crm.clock import database_now
 from crm.models import Creator
-from crm.tests.factories import make_creator
-from onlyfans.models import Connection, WebhookEvent
+from crm.tests.factories import make_creator, make_user
+from onlyfans import redriving
+from onlyfans.models import Connection, Redrive, WebhookEvent
+from onlyfans.queue import QueueUnavailable
 
 pytestmark = pytest.mark.django_db
 
-MODELS: list[type[Model]] = [Connection, WebhookEvent]
+MODELS: list[type[Model]] = [Connection, Redrive, WebhookEvent]
 
 
 def make_connection(creator: Creator | None = None) -> Connection:
@@ -43,6 +45,7 @@ def make_event(of: Connection) -> WebhookEvent:
 def fill(rows: int) -> None:
     for _number in range(rows):
         make_event(make_connection())
+        Redrive.objects.create(asked_by=make_user())
 
 
 def page_of(model: type[Model], name: str, *args: Any) -> str:
@@ -159,3 +162,49 @@ class TestSecrets:
 
         assert admin_client.get(page_of(Connection, "changelist")).status_code == 200
         assert admin_client.get(page_of(Connection, "change", stored.pk)).status_code == 200
+
+
+class TestRedrive:
+    def test_staff_order_it_and_dispatch_does_it(self, admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+        asked: list[int] = []
+
+        def moved_three(limit: int) -> int:
+            asked.append(limit)
+            return 3
+
+        monkeypatch.setattr(redriving, "redrive", moved_three)
+
+        answer = admin_client.post(page_of(Redrive, "add"), {"limit": 500})
+
+        assert answer.status_code == 302
+        order = Redrive.objects.get()
+        assert (order.asked_by is not None, order.begun_at, asked) == (True, None, [])
+        assert redriving.serve() == 3
+        assert redriving.serve() == 0
+        order.refresh_from_db()
+        assert (order.moved, order.trouble, asked) == (3, "", [500])
+        assert order.ended_at is not None
+
+    def test_what_went_wrong_stands_in_the_list(self, admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+        def out_of_reach(limit: int) -> int:
+            raise QueueUnavailable("SQS: no answer (2 were moved before)")
+
+        monkeypatch.setattr(redriving, "redrive", out_of_reach)
+        Redrive.objects.create()
+        redriving.serve()
+
+        assert "no answer (2 were moved before)" in admin_client.get(page_of(Redrive, "changelist")).text
+
+    @pytest.mark.parametrize("limit", ["0", "1001", "many"])
+    def test_a_limit_out_of_range_is_refused(self, limit: str, admin_client: Client) -> None:
+        answer = admin_client.post(page_of(Redrive, "add"), {"limit": limit})
+
+        assert answer.status_code == 200
+        assert answer.context["adminform"].form.errors["limit"]
+        assert not Redrive.objects.exists()
+
+    def test_whoever_may_not_order_it_does_not(self, client: Client) -> None:
+        client.force_login(make_user(is_staff=True))
+
+        assert client.post(page_of(Redrive, "add"), {"limit": 1}).status_code == 403
+        assert not Redrive.objects.exists()

@@ -6,9 +6,9 @@ from django.urls import reverse
 from playwright.sync_api import BrowserContext, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
-from crm.models import Conversation, Creator, Dispatch, Fan, Line, Membership, User
+from crm.models import Conversation, Creator, Dispatch, Fan, Line, Membership, Message, User
 from crm.models.messages import Status
-from crm.tests.factories import PASSWORD, make_message, make_user
+from crm.tests.factories import PASSWORD, make_fan, make_message, make_user
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -74,6 +74,35 @@ def test_a_fan_is_made_beside_a_new_creator_in_a_popup(
     expect(staff.locator(".messagelist .success")).to_be_visible()
     assert Fan.objects.get().creator.name == "Mia"
     assert Fan.objects.get().last_seen_at is not None
+
+
+def test_a_message_is_written_to_a_fan_and_a_campaign_to_those_who_are_chosen_in_the_dark(
+    staff: Page, live_server: LiveServer, creator: Creator
+) -> None:
+    daniel = make_fan(creator, name="Daniel")
+    make_fan(creator, name="Theo")
+    staff.emulate_media(color_scheme="dark")
+    staff.goto(live_server.url + reverse("admin:crm_fan_change", args=[daniel.pk]))
+
+    staff.get_by_role("link", name="Write message").click()
+    staff.get_by_label("Message", exact=True).fill("Hello Daniel!")
+    staff.get_by_role("button", name="Write message").click()
+    expect(staff.locator(".messagelist .success")).to_contain_text("It waits for its turn.")
+
+    staff.goto(live_server.url + reverse("admin:crm_fan_changelist"))
+    staff.get_by_label("Select all objects on this page").check()
+    staff.locator("select[name=action]").select_option("Message selected fans")
+    staff.get_by_role("button", name="Go").click()
+    expect(staff.get_by_role("heading", name="Message 2 fans of Mia")).to_be_visible()
+    staff.get_by_label("Name").fill("Sunday")
+    staff.get_by_label("Message", exact=True).fill("Hello {name|there}!")
+    staff.get_by_role("button", name="Write message").click()
+
+    expect(staff.locator(".messagelist .success")).to_contain_text("“Sunday”: Running.")
+    texts = Message.objects.order_by("id").values_list("text", flat=True)
+    assert list(texts) == ["Hello Daniel!", "Hello Daniel!", "Hello Theo!"]
+    staff.goto(live_server.url + reverse("admin:index"))
+    expect(staff.get_by_role("region", name="The line now")).to_contain_text("Mia")
 
 
 def test_a_creator_is_paused_and_all_sending_stopped_from_the_lists(

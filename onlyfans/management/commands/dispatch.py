@@ -8,6 +8,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from crm.models import Dispatch
+from onlyfans import redriving
 from onlyfans.dispatching import SAMPLE_SECONDS, WATCH_SECONDS, Beside, DispatchLoop, begin, sample, watch
 
 
@@ -31,7 +32,10 @@ class Command(BaseCommand):
         begin(resume=resume)
         threads = [Beside(watch, every=WATCH_SECONDS, stop=stop)]
         if settings.RATE_LIMITER_ENABLED:
-            threads.append(Beside(sample, every=SAMPLE_SECONDS, stop=stop))
+            threads += [
+                Beside(sample, every=SAMPLE_SECONDS, stop=stop),
+                Beside(redriving.serve, every=SAMPLE_SECONDS, stop=stop),
+            ]
         else:
             Dispatch.note(queue_trouble="", gate_trouble="", worker_trouble="")
         for thread in threads:
