@@ -58,9 +58,11 @@ TRANSACTION_COLUMNS = (
 )
 
 
-def export(creator: Creator, kind: ImportKind) -> Iterator[str]:
-    """The file, line by line."""
-    return csv_text.lines(_fans(creator) if kind == ImportKind.FANS else _transactions(creator))
+def export(creator: Creator, kind: ImportKind, *, fans: "QuerySet[Fan] | None" = None) -> Iterator[str]:
+    """The file, line by line: all of the creator's, or these ``fans`` of theirs."""
+    if kind == ImportKind.TRANSACTIONS:
+        return csv_text.lines(_transactions(creator))
+    return csv_text.lines(_fans(creator, creator.fans.all() if fans is None else fans))
 
 
 def recipients(campaign: Campaign, chosen: "QuerySet[Recipient]") -> Iterator[str]:
@@ -89,9 +91,9 @@ def _recipients(campaign: Campaign, chosen: "QuerySet[Recipient]") -> Iterator[S
         )
 
 
-def _fans(creator: Creator) -> Iterator[Sequence[str]]:
+def _fans(creator: Creator, fans: "QuerySet[Fan]") -> Iterator[Sequence[str]]:
     yield FAN_COLUMNS
-    for fan in _in_pages(creator.fans.prefetch_related("tags")):
+    for fan in _in_pages(fans.prefetch_related("tags")):
         yield (
             fan.platform_id,
             fan.handle,

@@ -6,7 +6,17 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, URLResolver, path
 
-from crm.views import campaigns, conversations, fans, imports, recipients, signing_in, styleguide
+from crm.views import (
+    campaigns,
+    conversations,
+    fan,
+    fans,
+    imports,
+    recipients,
+    segments,
+    signing_in,
+    styleguide,
+)
 
 
 def page(address: str, view: Callable[..., HttpResponseBase], name: str) -> list[URLPattern]:
@@ -31,6 +41,19 @@ inbox = [
 
 people = [
     *page("fans", fans.fans, name="fans"),
+    path("fans/export", fans.export, name="export_fans"),
+    *page("fans/new", fan.new, name="new_fan"),
+    *page("fans/<uuid:public_id>", fan.fan, name="fan"),
+    *page("fans/<uuid:public_id>/edit", fan.edit, name="edit_fan"),
+    *page("fans/<uuid:public_id>/erase", fan.erase, name="erase_fan"),
+    path("fans/<uuid:public_id>/tags", fan.tags, name="fan_tags"),
+    path("fans/<uuid:public_id>/conversation", fan.talk, name="fan_conversation"),
+    path("fans/<uuid:public_id>/notes", fan.write_note, name="fan_notes"),
+    path("fans/<uuid:public_id>/notes/<uuid:note_id>", fan.note, name="fan_note"),
+    *page("segments", segments.segments, name="segments"),
+    *page("segments/new", segments.new, name="new_segment"),
+    path("segments/count", segments.count, name="segment_count"),
+    *page("segments/<uuid:public_id>", segments.segment, name="segment"),
 ]
 
 campaigning = [

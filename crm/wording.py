@@ -6,7 +6,7 @@ from typing import Any
 
 from django.utils import formats, timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from crm.conditions import CONDITIONS, Flag, Moment
 from crm.importing.money import decimals_of
@@ -23,18 +23,18 @@ PHRASES = {
     "topPercent": gettext_lazy("among the top %(value)s %% by spending"),
     "lastSeenAfter": gettext_lazy("last seen after %(value)s"),
     "lastSeenBefore": gettext_lazy("last seen before %(value)s"),
-    "seenWithinDays": gettext_lazy("seen in the last %(value)s days"),
-    "silentForDays": gettext_lazy("not seen for %(value)s days"),
+    "seenWithinDays": gettext_lazy("seen in the last %(value)s"),
+    "silentForDays": gettext_lazy("not seen for %(value)s"),
     "joinedAfter": gettext_lazy("joined after %(value)s"),
     "joinedBefore": gettext_lazy("joined before %(value)s"),
-    "joinedWithinDays": gettext_lazy("joined in the last %(value)s days"),
+    "joinedWithinDays": gettext_lazy("joined in the last %(value)s"),
     "subscription": gettext_lazy("subscription: %(value)s"),
-    "expiredWithinDays": gettext_lazy("subscription ended in the last %(value)s days"),
-    "expiresWithinDays": gettext_lazy("subscription ends in the next %(value)s days"),
-    "boughtWithinDays": gettext_lazy("spent something in the last %(value)s days"),
-    "unlockedWithinDays": gettext_lazy("unlocked a message in the last %(value)s days"),
-    "tippedWithinDays": gettext_lazy("tipped in the last %(value)s days"),
-    "messagedWithinHours": gettext_lazy("was written to in the last %(value)s hours"),
+    "expiredWithinDays": gettext_lazy("subscription ended in the last %(value)s"),
+    "expiresWithinDays": gettext_lazy("subscription ends in the next %(value)s"),
+    "boughtWithinDays": gettext_lazy("spent something in the last %(value)s"),
+    "unlockedWithinDays": gettext_lazy("unlocked a message in the last %(value)s"),
+    "tippedWithinDays": gettext_lazy("tipped in the last %(value)s"),
+    "messagedWithinHours": gettext_lazy("was written to in the last %(value)s"),
     "assigned": gettext_lazy("assigned to %(value)s"),
 }
 #: Conditions that hold or do not: both sentences.
@@ -100,6 +100,10 @@ def _value(name: str, raw: Any, creator: Creator) -> str:
     kind = CONDITIONS[name].kind
     if isinstance(kind, Moment):
         return formats.date_format(timezone.localtime(kind.read(raw), creator.zone), "j M Y H:i")
+    if name.endswith("Days"):
+        return ngettext("%(many)d day", "%(many)d days", int(raw)) % {"many": int(raw)}
+    if name.endswith("Hours"):
+        return ngettext("%(many)d hour", "%(many)d hours", int(raw)) % {"many": int(raw)}
     return str(raw)
 
 

@@ -68,6 +68,35 @@ POST   /messages/assisted/<queued>                           302       404   403
        {"act": "sent"}
 
 GET    /fans                                                 302       200   200    200     200     200   200   -
+POST   /fans?creator=<creator>                               302       404   403    303     303     303   403   -
+       {"act": "tag", "tag": "VIP", "which": "ticked", "fan": "<fan>"}
+GET    /fans/export?creator=<creator>                        302       404   403    403     200     200   200   -
+GET    /fans/new                                             302       200   403    200     200     200   200   -
+POST   /fans/new                                             302       303   403    303     303     303   403   -
+       {"platform": "onlyfans", "handle": "newcomer"}
+GET    /fans/<fan>                                           302       404   200    200     200     200   404   -
+GET    /fans/<fan>/edit                                      302       404   403    200     200     200   404   -
+POST   /fans/<fan>/edit                                      302       404   403    303     303     303   404   -
+       {"handle": "renamed"}
+GET    /fans/<fan>/erase                                     302       404   403    403     200     200   404   -
+POST   /fans/<fan>/erase                                     302       404   403    403     400     400   404   -
+       {"typed": "somebody else"}
+POST   /fans/<fan>/tags                                      302       404   403    303     303     303   404   -
+       {"tags": "VIP"}
+POST   /fans/<fan>/conversation                              302       404   403    303     303     303   404   -
+POST   /fans/<fan>/notes                                     302       404   403    303     303     303   404   -
+       {"text": "Likes tea.", "category": "mood"}
+GET    /fans/<fan>/notes/<note>                              302       404   403    403     200     200   404   -
+POST   /fans/<fan>/notes/<note>                              302       404   403    403     303     303   404   -
+       {"act": "delete"}
+GET    /segments                                             302       200   200    200     200     200   200   -
+GET    /segments/count?segment=<segment>                     302       404   200    200     200     200   200   -
+GET    /segments/new                                         302       200   403    403     200     200   200   -
+POST   /segments/new                                         302       303   403    403     303     303   403   -
+       {"do": "save", "name": "Spenders", "how-r": "all", "name-r.0": "valueMin", "value-r.0": "5"}
+GET    /segments/<segment>                                   302       404   200    200     200     200   404   -
+POST   /segments/<segment>                                   302       404   403    403     303     303   404   -
+       {"do": "delete"}
 
 GET    /campaigns                                            302       200   200    200     200     200   200   -
 GET    /campaigns/new                                        302       200   403    403     200     200   200   -

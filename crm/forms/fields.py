@@ -8,6 +8,9 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
+from crm.importing.money import decimals_of, money
+from crm.importing.problems import BadCell
+
 
 class TextField(forms.CharField):
     """Text whose line breaks count as one character, as they do on the page; browsers post them as two."""
@@ -31,6 +34,35 @@ class DollarsField(forms.CharField):
         if match is None:
             raise ValidationError(_("Write the price in dollars, such as 12 or 12.50."), code="invalid")
         return int(Decimal(match["amount"]) * 100)
+
+
+class MoneyField(forms.CharField):
+    """An amount of ``currency`` as people write it, as minor units; None when nothing is written."""
+
+    widget = forms.TextInput(attrs={"inputmode": "decimal"})
+
+    def __init__(self, *, currency: str = "USD", **options: Any) -> None:
+        self.currency = currency
+        super().__init__(max_length=30, **options)
+
+    def clean(self, value: Any) -> int | None:
+        written = super().clean(value)
+        try:
+            found = money(written, decimal=None, currency=self.currency) if written else None
+        except BadCell:
+            raise ValidationError(_("Write an amount, such as 12 or 12.50."), code="invalid") from None
+        if found is not None and found < 0:
+            raise ValidationError(_("It cannot be negative."), code="negative")
+        return found
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        try:
+            return bool(self.clean(data or "") != initial)
+        except ValidationError:
+            return True
+
+    def prepare_value(self, value: Any) -> Any:
+        return str(Decimal(value).scaleb(-decimals_of(self.currency))) if isinstance(value, int) else value
 
 
 class LinesField(TextField):

@@ -9,7 +9,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils.cache import add_never_cache_headers
 from django.utils.translation import gettext as _
 from django_htmx.http import HttpResponseClientRedirect
@@ -84,7 +84,34 @@ def chosen_creator(request: SignedInRequest) -> Creator:
     return request.creator
 
 
+def writes(request: SignedInRequest, creator: Creator) -> bool:
+    return Creator.objects.sendable_by(request.user).filter(pk=creator.pk).exists()
+
+
+def manages(request: SignedInRequest, creator: Creator) -> bool:
+    return Creator.objects.managed_by(request.user).filter(pk=creator.pk).exists()
+
+
+def require_writer(request: SignedInRequest, creator: Creator) -> None:
+    """Refuse who may only look on."""
+    if not writes(request, creator):
+        raise PermissionDenied(_("Your role with this creator does not include writing."))
+
+
+def require_manager(request: SignedInRequest, creator: Creator) -> None:
+    """Refuse who is neither owner nor manager."""
+    if not manages(request, creator):
+        raise PermissionDenied(_("Only an owner or a manager of this creator may do this."))
+
+
 def _without_creator(request: SignedInRequest) -> HttpResponse:
     if request.method not in ("GET", "HEAD"):
         raise PermissionDenied(_("You are not a member of any creator."))
     return render(request, "crm/no_creator.html", status=HTTPStatus.OK)
+
+
+def see_other(address: str) -> HttpResponse:
+    """To another page, after a POST that was done."""
+    response = redirect(address)
+    response.status_code = HTTPStatus.SEE_OTHER
+    return response

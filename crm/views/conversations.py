@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from django.core.exceptions import PermissionDenied
 from django.db.models import Exists, OuterRef, Q, Subquery
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -22,7 +22,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from crm.clock import database_now
 from crm.forms import ReplyForm
 from crm.models import Conversation, Creator, Dispatch, Line, Message, StateForbids, User
-from crm.views.access import SignedInRequest, signed_in
+from crm.views.access import SignedInRequest, see_other, signed_in
 from crm.views.notices import Notice, notices_for
 from crm.views.thread import held_stamp, thread_of
 
@@ -110,7 +110,7 @@ def mark_read(request: SignedInRequest, public_id: UUID) -> HttpResponse:
     chosen.mark_read()
     if request.htmx:
         return HttpResponse(status=HTTPStatus.NO_CONTENT)
-    return _see_other(_address(request, chosen))
+    return see_other(_address(request, chosen))
 
 
 @require_POST
@@ -131,7 +131,7 @@ def settle(request: SignedInRequest, public_id: UUID, message_id: UUID) -> HttpR
     if request.htmx:
         with timezone.override(_zone(chosen.creator)):
             return _thread_alone(request, _find(request, public_id), Dispatch.current())
-    return _see_other(f"{_address(request, chosen)}#m-{message.public_id}")
+    return see_other(f"{_address(request, chosen)}#m-{message.public_id}")
 
 
 def _reply(request: SignedInRequest, chosen: "Found") -> HttpResponse:
@@ -145,7 +145,7 @@ def _reply(request: SignedInRequest, chosen: "Found") -> HttpResponse:
     chosen.mark_read()
     if request.htmx:
         return _thread_alone(request, _find(request, chosen.public_id), Dispatch.current())
-    return _see_other(f"{_address(request, chosen)}#m-{message.public_id}")
+    return see_other(f"{_address(request, chosen)}#m-{message.public_id}")
 
 
 def _refused(request: SignedInRequest, chosen: "Found", form: ReplyForm) -> HttpResponse:
@@ -285,9 +285,3 @@ def _from_cursor(cursor: str) -> Q:
         return Q()
     same = Conversation.objects.filter(public_id=last).values("id")
     return Q(last_message_at__lte=at) & (Q(last_message_at__lt=at) | Q(id__lt=Subquery(same)))
-
-
-def _see_other(address: str) -> HttpResponse:
-    response = redirect(address)
-    response.status_code = HTTPStatus.SEE_OTHER
-    return response

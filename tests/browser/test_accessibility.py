@@ -58,12 +58,22 @@ def _campaign(name: str, *, begun: bool = True) -> Callable[[], str]:
     return lambda: reverse(name, args=[Campaign.objects.get(launched_at__isnull=not begun).public_id])
 
 
+def _fan(name: str) -> Callable[[], str]:
+    return lambda: reverse(name, args=[Conversation.objects.get(fan__name="Theo Marsh").fan.public_id])
+
+
 PAGES = [
     Row("sign in", _named("login"), signed_in=False),
     Row("inbox", _named("inbox"), opens=[".topbar-account > summary", ".topbar > .topbar-drawer"]),
     Row("inbox, nothing unread", _named("inbox", show="unread")),
     Row("conversation", _opened, opens=[".extras > summary"]),
-    Row("fans", _named("fans")),
+    Row("fans", _named("fans"), opens=[".more-filters > summary", "summary:has-text('Columns')"]),
+    Row("fans, none found", _named("fans", search="nobody", spentMin="5")),
+    Row("new fan", _named("new_fan")),
+    Row("fan", _fan("fan"), opens=["summary.plain"]),
+    Row("erase a fan", _fan("erase_fan")),
+    Row("segments", _named("segments")),
+    Row("new segment", _named("new_segment", segment="ready:paid", seenWithinDays="7")),
     Row("campaigns", _named("campaigns")),
     Row("new campaign", _named("new_campaign", valueMin="1"), opens=[".leave-out > summary", ".letter summary"]),
     Row("a running campaign", _campaign("campaign"), opens=["details.menu > .button.danger"]),
