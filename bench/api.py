@@ -6,7 +6,7 @@ busy machine is busy for all of them. The bare view is DRF's least: the same sig
 
   --fans N       so many fans instead of a million
   --requests N   so many requests of each kind (200)
-  --keep         leave the server running and print its address, to look around
+  --database URL a database that an earlier `--set-up` has filled, to measure again
 """
 
 import argparse
@@ -18,11 +18,17 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(BASE_DIR))
+
+from huntaze.laptop.environment import free_ports  # noqa: E402
+from tests.postgresql import postgresql  # noqa: E402
+
 BARE = Path(os.environ.get("BENCH_BARE", tempfile.gettempdir()))
 ENVIRONMENT = {
     "DEBUG": "0",
@@ -91,27 +97,27 @@ def cases(client: Client) -> dict[str, str]:
     """What is asked, by name; ids are those of the user's own rows."""
 
     def path_of(address: str) -> str:
-        return address.split("/", 3)[3].join(["/", ""])
+        return "/" + address.split("/", 3)[3]
 
     fans = client.json("/api/crm/fans?sort=-valueCents&limit=50")
     fan, talk = fans["results"][0]["id"], fans["results"][0]["conversationId"]
-    deep = "/api/crm/fans?sort=-valueCents&valueMax=0&limit=200"
-    for _ in range(3):
-        following = client.json(deep)["next"]
-        deep = path_of(following) if following else deep
+    deep = "/api/crm/fans?sort=valueCents&limit=50"
+    for _ in range(8):
+        deep = path_of(client.json(deep)["next"])
     return {
         "fans": "/api/crm/fans?limit=50",
         "fans by value": "/api/crm/fans?sort=-valueCents&limit=50",
         "fans by last seen": "/api/crm/fans?sort=-lastSeenAt&limit=50",
         "fans by name": "/api/crm/fans?sort=name&limit=50",
-        "fans, far on": deep.replace("limit=200", "limit=50"),
-        "search, few": "/api/crm/fans?search=fan77&limit=50",
-        "search, many": "/api/crm/fans?search=chloe&sort=-valueCents&limit=50",
+        "fans, page nine": deep,
+        "search, rare": "/api/crm/fans?search=1000000777&limit=50",
+        "search, common": "/api/crm/fans?search=chloe&sort=-valueCents&limit=50",
         "tag and spent": "/api/crm/fans?tag=tag+3&valueMin=5000&sort=-valueCents&limit=50",
         "fan": f"/api/crm/fans/{fan}",
         "conversations": "/api/crm/conversations?limit=50",
         "unread": "/api/crm/conversations?unread=true&limit=50",
-        "inbox search": "/api/crm/conversations?search=fan777&limit=50",
+        "inbox, rare": "/api/crm/conversations?search=1000000777&limit=50",
+        "inbox, common": "/api/crm/conversations?search=chloe&limit=50",
         "thread": f"/api/crm/conversations/{talk}/messages?limit=50",
         "changes": "/api/crm/changes",
         "transactions": "/api/crm/transactions?limit=50",
@@ -167,32 +173,35 @@ def set_up(fans: int) -> None:
         print(f"{how_many:,} fans, {how_many * 5:,} messages in {time.monotonic() - began:.0f} s", flush=True)
 
 
+@contextmanager
+def database(options: argparse.Namespace) -> Iterator[str]:
+    """The one named, or a new one with both crowds."""
+    if options.database:
+        yield options.database
+        return
+    with postgresql() as server:
+        command = [sys.executable, __file__, "--set-up", "--fans", str(options.fans)]
+        subprocess.run(command, env=environment_of(f"{server}/postgres"), cwd=BASE_DIR, check=True)
+        yield f"{server}/postgres"
+
+
+def environment_of(url: str) -> dict[str, str]:
+    return {**os.environ, **ENVIRONMENT, "DATABASE_URL": url, "DJANGO_SETTINGS_MODULE": "huntaze.settings"}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--fans", type=int, default=1_000_000)
     parser.add_argument("--requests", type=int, default=200)
-    parser.add_argument("--keep", action="store_true")
-    parser.add_argument("--set-up", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--database", metavar="URL")
+    parser.add_argument("--set-up", action="store_true")
     options = parser.parse_args()
     if options.set_up:
-        set_up(options.set_up)
+        set_up(options.fans)
         return
-    from huntaze.laptop.environment import free_ports
-    from tests.postgresql import postgresql
-
-    with postgresql() as server, tempfile.TemporaryDirectory(prefix="huntaze-bench-") as folder:
+    with database(options) as url, tempfile.TemporaryDirectory(prefix="huntaze-bench-") as folder:
         (port,) = free_ports(1)
-        environment = {
-            **os.environ,
-            **ENVIRONMENT,
-            "DATABASE_URL": f"{server}/postgres",
-            "DJANGO_SETTINGS_MODULE": "huntaze.settings",
-            "HUNTAZE_HOME": folder,
-            "BENCH_BARE": folder,
-        }
-        subprocess.run(
-            [sys.executable, __file__, "--set-up", str(options.fans)], env=environment, cwd=BASE_DIR, check=True
-        )
+        environment = environment_of(url) | {"HUNTAZE_HOME": folder, "BENCH_BARE": folder}
         command = [sys.executable, "-m", "gunicorn", "bench.api:application", "--bind", f"127.0.0.1:{port}"]
         command += ["--workers", "1", "--worker-class", "gthread", "--threads", "2", "--no-control-socket"]
         command += ["--keep-alive", "120"]
@@ -204,8 +213,6 @@ def main() -> None:
             print(f"{'milliseconds':20} {'KiB':>6}" + "     p50     p95" * 3 + "    bare 1,000")
             measure(Client(port, "small"), Client(port, "large"), options.requests)
             print(f"goals: p95 at most {GOAL_BARE} × bare, and at most {GOAL_SIZE} × that of 1,000 fans")
-            if options.keep:
-                input(f"{server}/postgres and http://127.0.0.1:{port}; Enter ends it. ")
         finally:
             process.terminate()
             process.wait(30)

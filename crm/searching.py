@@ -9,10 +9,11 @@ in which every term begins some word: by a GIN index on PostgreSQL, by an FTS5 t
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
+from math import prod
 from typing import Any
 
 from django.apps.config import AppConfig
-from django.db import connections, models
+from django.db import connection, connections, models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.operations.base import Operation
@@ -21,6 +22,8 @@ from django.db.models.sql.compiler import SQLCompiler
 
 #: A longer query is refused by the doors that take one; terms beyond the limit only make it slower.
 QUERY_MAX, TERMS_MAX = 200, 8
+#: Words of less than this share of the rows are rare; a beginning that is shorter than this seldom is.
+RARE_SHARE, RARE_LENGTH = 0.005, 4
 #: PostgreSQL keeps no word of more than 2,046 bytes.
 WORD_MAX = 100
 _WORD = re.compile(r"[^\W_]+")
@@ -85,26 +88,60 @@ class HasWords(models.Lookup):
 
     lookup_name = "has_words"
     prepare_rhs = False
+    times = 1
 
     def get_prep_lookup(self) -> list[str]:
         return words_of(str(self.rhs))[:TERMS_MAX]
 
-    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> Any:
-        raise NotImplementedError(f"No search on {connection.vendor}.")
+    def as_sql(self, compiler: SQLCompiler, database: BaseDatabaseWrapper) -> Any:
+        raise NotImplementedError(f"No search on {database.vendor}.")
 
-    def as_postgresql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> Any:
-        column, parameters = self.process_lhs(compiler, connection)
+    def as_postgresql(self, compiler: SQLCompiler, database: BaseDatabaseWrapper) -> Any:
+        column, parameters = self.process_lhs(compiler, database)
         if not self.rhs:
             return "FALSE", []
-        terms = " & ".join(f"'{term}':*" for term in self.rhs)
+        terms = " & ".join(f"'{term}':*" for term in self.rhs for _ in range(self.times))
         return f"{_LEXEMES % column} @@ %s::tsquery", [*parameters, terms]
 
-    def as_sqlite(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> Any:
+    def as_sqlite(self, compiler: SQLCompiler, database: BaseDatabaseWrapper) -> Any:
         if not self.rhs:
             return "FALSE", []
         table, row = _fts(self.lhs.target), f'"{self.lhs.alias}"."{self.lhs.target.model._meta.pk.column}"'
         terms = " AND ".join(f'"{term}"*' for term in self.rhs)
         return f'{row} IN (SELECT rowid FROM "{table}" WHERE "{table}" MATCH %s)', [terms]
+
+
+def are_rare(text: str, field: SearchText) -> bool:
+    """Whether few rows have these words, by what PostgreSQL knows of the column: ask for them by ``has_rare_words``."""
+    if connection.vendor != "postgresql":
+        return False
+    terms = words_of(text)[:TERMS_MAX]
+    with connection.cursor() as cursor:
+        cursor.execute(_COMMON_WORDS, [terms, _fts(field)])
+        shares = dict(cursor.fetchall())
+    return prod(shares.get(term) or float(len(term) < RARE_LENGTH) for term in terms) < RARE_SHARE
+
+
+#: Of each term, the share of the rows that have one of the common words that it begins.
+_COMMON_WORDS = """
+    SELECT term, sum(share)
+    FROM unnest(%s::text[]) AS terms(term), pg_stats,
+        unnest(most_common_elems::text::text[], most_common_elem_freqs) AS words(word, share)
+    WHERE schemaname = current_schema() AND tablename = %s AND starts_with(word, term)
+    GROUP BY term
+"""
+
+
+@SearchText.register_lookup
+class HasRareWords(HasWords):
+    """The same, for words that few rows have.
+
+    PostgreSQL takes a prefix for at least 2 % of all rows, however rare it is, and would look for it by walking through
+    the whole list in its order. Said twice, it takes it for the square of that, and looks into the index first.
+    """
+
+    lookup_name = "has_rare_words"
+    times = 2
 
 
 # The words as they are: PostgreSQL's own parser would read hosts, numbers and addresses into them.
@@ -148,11 +185,11 @@ def keep_words_indexed(app_config: AppConfig, using: str, **_: Any) -> None:
 
     Called after each migration: SQLite copies a table to alter it, and the triggers stay behind with the old one.
     """
-    connection = connections[using]
-    if connection.vendor != "sqlite":
+    database = connections[using]
+    if database.vendor != "sqlite":
         return
-    with connection.cursor() as cursor:
-        existing = set(connection.introspection.table_names(cursor))
+    with database.cursor() as cursor:
+        existing = set(database.introspection.table_names(cursor))
         cursor.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")
         triggers = {name for (name,) in cursor.fetchall()}
         for field in _search_texts(app_config):

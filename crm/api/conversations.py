@@ -15,6 +15,7 @@ from rest_framework.views import APIView
 from crm.api.access import Conflict, creators_of, found, require_writer, user_of
 from crm.api.idempotency import idempotent
 from crm.api.paging import ListQuery
+from crm.api.rows import RowShape
 from crm.api.shapes import ProblemShape, Shape, iso, media_urls, page_of, paid_rules
 from crm.conditions import Scope
 from crm.forecast import Forecast, forecasts
@@ -22,12 +23,12 @@ from crm.models import AnsweredMeanwhile, ApiKey, Conversation, Message, User
 from crm.paging import always, sortings
 
 
-class PersonShape(serializers.Serializer[Any]):
+class PersonShape(RowShape):
     id = serializers.UUIDField(source="public_id")
     name = serializers.CharField(source="username")
 
 
-class FanBrief(serializers.Serializer[Any]):
+class FanBrief(RowShape):
     id = serializers.UUIDField(source="public_id")
     platformId = serializers.CharField(source="platform_id")
     handle = serializers.CharField()
@@ -37,7 +38,7 @@ class FanBrief(serializers.Serializer[Any]):
     isPriority = serializers.BooleanField(source="is_priority")
 
 
-class ConversationShape(serializers.Serializer[Any]):
+class ConversationShape(RowShape):
     id = serializers.UUIDField(source="public_id")
     creatorId = serializers.UUIDField(source="creator.public_id")
     fan = FanBrief()
@@ -49,7 +50,7 @@ class ConversationShape(serializers.Serializer[Any]):
     seq = serializers.IntegerField()
 
 
-class MessageShape(serializers.Serializer[Any]):
+class MessageShape(RowShape):
     """A message as clients see it; ``estimatedSendTime`` and ``waiting`` are null once it does not wait any more."""
 
     id = serializers.UUIDField(source="public_id")

@@ -1,7 +1,5 @@
 """Notes: what the team should know about a fan."""
 
-from typing import Any
-
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
@@ -13,17 +11,18 @@ from rest_framework.views import APIView
 from crm.api.access import found, manages, require_writer, user_of
 from crm.api.idempotency import idempotent
 from crm.api.paging import ListQuery
+from crm.api.rows import RowShape
 from crm.api.shapes import Shape, page_of
 from crm.models import Fan, Note
 from crm.paging import sortings
 
 
-class AuthorShape(serializers.Serializer[Any]):
+class AuthorShape(RowShape):
     id = serializers.UUIDField(source="public_id")
     name = serializers.CharField(source="username")
 
 
-class NoteShape(serializers.Serializer[Any]):
+class NoteShape(RowShape):
     id = serializers.UUIDField(source="public_id")
     fanId = serializers.UUIDField(source="fan.public_id")
     author = AuthorShape(allow_null=True)

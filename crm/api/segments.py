@@ -14,12 +14,13 @@ from crm.api.access import creators_of, found, one_creator, require_manager
 from crm.api.fans import FanShape, shown, with_what_is_shown
 from crm.api.idempotency import idempotent
 from crm.api.paging import ListQuery
+from crm.api.rows import RowShape
 from crm.api.shapes import Shape, page_of
 from crm.models import Creator, Fan, Segment
 from crm.paging import sortings
 
 
-class SegmentShape(serializers.Serializer[Any]):
+class SegmentShape(RowShape):
     id = serializers.UUIDField(source="public_id")
     creatorId = serializers.UUIDField(source="creator.public_id")
     name = serializers.CharField()

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import datetime, time
+from datetime import UTC, datetime, time
 from typing import Any, ClassVar
 
 from django.http import QueryDict
@@ -37,7 +37,7 @@ JSON_TYPES: tuple[tuple[tuple[type[serializers.Field], ...], tuple[type, ...], P
 
 def iso(moment: datetime | None) -> str | None:
     """UTC in ISO 8601."""
-    return serializers.DateTimeField().to_representation(moment) if moment else None
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z") if moment else None
 
 
 class Shape(serializers.Serializer[Any]):

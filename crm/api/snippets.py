@@ -12,12 +12,13 @@ from crm import personalising
 from crm.api.access import creators_of, found, one_creator, require_manager, require_writer
 from crm.api.idempotency import idempotent
 from crm.api.paging import ListQuery, Query
+from crm.api.rows import RowShape
 from crm.api.shapes import Shape, page_of
 from crm.models import Fan, Message, Snippet
 from crm.paging import sortings
 
 
-class SnippetShape(serializers.Serializer[Any]):
+class SnippetShape(RowShape):
     id = serializers.UUIDField(source="public_id")
     creatorId = serializers.UUIDField(source="creator.public_id")
     name = serializers.CharField()

@@ -1,7 +1,5 @@
 """Tags, and which fans have them."""
 
-from typing import Any
-
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
@@ -13,6 +11,7 @@ from rest_framework.views import APIView
 from crm.api.access import Conflict, creators_of, found, one_creator, require_manager, require_writer
 from crm.api.idempotency import idempotent
 from crm.api.paging import ListQuery
+from crm.api.rows import RowShape
 from crm.api.shapes import ProblemShape, Shape, page_of
 from crm.models import Creator, Fan, Tag
 from crm.models.tags import TagInUse
@@ -21,7 +20,7 @@ from crm.paging import sortings
 FANS_AT_ONCE = 100
 
 
-class TagShape(serializers.Serializer[Any]):
+class TagShape(RowShape):
     id = serializers.UUIDField(source="public_id")
     creatorId = serializers.UUIDField(source="creator.public_id")
     name = serializers.CharField()

@@ -11,13 +11,14 @@ from rest_framework.views import APIView
 
 from crm.api.access import Creators, creators_of
 from crm.api.paging import ListQuery
+from crm.api.rows import RowShape
 from crm.api.shapes import page_of
 from crm.conditions import CENTS_MAX
 from crm.models import SubscriptionEvent, Transaction
 from crm.paging import sortings
 
 
-class TransactionShape(serializers.Serializer[Any]):
+class TransactionShape(RowShape):
     id = serializers.UUIDField(source="public_id")
     creatorId = serializers.UUIDField(source="creator.public_id")
     fanId = serializers.UUIDField(source="fan.public_id", default=None, allow_null=True)
@@ -34,7 +35,7 @@ class TransactionShape(serializers.Serializer[Any]):
     platformId = serializers.CharField(source="platform_id")
 
 
-class SubscriptionEventShape(serializers.Serializer[Any]):
+class SubscriptionEventShape(RowShape):
     creatorId = serializers.UUIDField(source="creator.public_id")
     fanId = serializers.UUIDField(source="fan.public_id", default=None, allow_null=True)
     kind = serializers.CharField()

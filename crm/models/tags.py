@@ -51,6 +51,14 @@ class TagQuerySet(models.QuerySet["Tag"]):
             known |= {tag.name.casefold(): tag for tag in new}
         return [known[key] for key in wanted]
 
+    def names_by_fan(self, fans: "Iterable[Fan]") -> dict[int, list[str]]:
+        """The names of the tags of each of ``fans`` that has any, by the fan's key."""
+        names: dict[int, list[str]] = {}
+        worn = FanTag.objects.filter(fan__in=fans).order_by("tag__name", "tag")
+        for fan, name in worn.values_list("fan", "tag__name"):
+            names.setdefault(fan, []).append(name)
+        return names
+
     def wear(self, fan: "Fan", names: Iterable[str]) -> None:
         """The fan has the tags of these names and no other. Raises ValidationError by "tags"."""
         tags = self.named(fan.creator, names)
