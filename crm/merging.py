@@ -25,7 +25,7 @@ def identify(creator: Creator, platform_id: str, *, handle: str = "", name: str 
         # The line first, as everywhere: two that meet a new fan at once must not wait for each other in a circle.
         Line.objects.stamp(creator.pk)
         of_creator = Fan.objects.filter(creator=creator, platform=creator.platform)
-        known = of_creator.filter(platform_id=platform_id).first()
+        known = of_creator.of_platform_id(platform_id).first()
         nameless = of_creator.of_handle(handle).first() if handle else None
         if known is None and nameless is None:
             return Fan.objects.create(

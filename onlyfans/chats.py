@@ -31,7 +31,7 @@ def take_in(fan: Fan, entry: ChatMessage, *, is_news: bool = True, patient: bool
     """
     # Every transaction that changes messages begins with the line; else two could wait for each other in a circle.
     Line.objects.stamp(fan.creator_id)
-    if Message.objects.filter(creator_id=fan.creator_id, platform_id=entry.platform_id).exists():
+    if Message.objects.filter(creator_id=fan.creator_id).of_platform_id(entry.platform_id).exists():
         return
     if not entry.from_creator:
         Conversation.objects.with_fan(fan).receive(

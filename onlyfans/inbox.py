@@ -90,7 +90,7 @@ def _entry(payload: Payload, *, from_creator: bool) -> ChatMessage:
 def _message_deleted(event: WebhookEvent, payload: Payload) -> None:
     """It disappeared from the platform. Here it stays, and says so."""
     platform_id = id_of(payload.get("id"), name="payload.id")
-    message = Message.objects.filter(creator=event.connection.creator, platform_id=platform_id).first()
+    message = Message.objects.filter(creator=event.connection.creator).of_platform_id(platform_id).first()
     if message is not None:
         message.disappear(at=_when(event, payload, "deletedAt"))
     elif _is_young(event):
@@ -129,7 +129,7 @@ def _message_unlocked(event: WebhookEvent, payload: Payload) -> None:
 def _unlocked_message(event: WebhookEvent, fan: Fan, platform_id: str, price_cents: int) -> Message | None:
     """The message that was bought. One whose outcome is open may be it: then its id comes first."""
     ours = Message.objects.filter(conversation__fan=fan, direction=Direction.OUT)
-    found = ours.filter(platform_id=platform_id).first() if platform_id else None
+    found = ours.of_platform_id(platform_id).first()
     is_open = ours.filter(status__in=(Status.SENDING, *OUTCOME_OPEN), price_cents=price_cents)
     if found is None and _is_young(event) and is_open.exists():
         raise TryLater("The message that was bought may be one whose outcome is open.")

@@ -117,10 +117,7 @@ def _plan(creator: Creator, rows: Sequence[Row]) -> _Plan:
     ids = {row.values["platform_id"] for row in rows if "platform_id" in row.values}
     by_id: dict[str, Known] = {}
     if ids:
-        # The exclusion says that the unique index, which leaves out the empty ones, has them all.
-        by_id = {
-            fan["platform_id"]: fan for fan in _read(of_creator.filter(platform_id__in=ids).exclude(platform_id=""))
-        }
+        by_id = {fan["platform_id"]: fan for fan in _read(of_creator.of_platform_id(*ids))}
     by_handle: dict[str, list[Known]] = defaultdict(list)
     if handles := _unmet(rows, by_id):
         for fan in _read(of_creator.alias(lower=Lower("handle")).filter(lower__in=handles)):

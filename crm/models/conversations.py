@@ -239,7 +239,7 @@ class Conversation(models.Model):
         """A message that is on the platform already: (row, is new)."""
         with transaction.atomic():
             seq = Line.objects.stamp(self.creator_id)
-            known = Message.objects.filter(creator_id=self.creator_id, platform_id=platform_id).first()
+            known = Message.objects.filter(creator_id=self.creator_id).of_platform_id(platform_id).first()
             if known:
                 transaction.set_rollback(True)
                 return known, False

@@ -38,6 +38,11 @@ class FanQuerySet(models.QuerySet["Fan"]):
     def for_user(self, user: "User | AnonymousUser") -> Self:
         return self.filter(visible_to(user))
 
+    def of_platform_id(self, *platform_ids: str) -> Self:
+        """Those with one of these ids."""
+        # The exclusion says to SQLite that the unique index, which leaves out the empty ones, has them all.
+        return self.filter(platform_id__in=platform_ids).exclude(platform_id="")
+
     def of_handle(self, handle: str) -> Self:
         """Those of this handle, in any case, of whom no platform id is known yet."""
         return self.alias(lower_handle=Lower("handle")).filter(lower_handle=Lower(models.Value(handle)), platform_id="")
@@ -68,7 +73,7 @@ class FanQuerySet(models.QuerySet["Fan"]):
     def known_as(self, creator: Creator, *, platform: str, platform_id: str = "", handle: str = "") -> "Fan | None":
         """The creator's fan of this identity: with this id, else the one with this handle of whom no id is known."""
         there = self.filter(creator=creator, platform=platform)
-        known = there.filter(platform_id=platform_id).first() if platform_id else None
+        known = there.of_platform_id(platform_id).first()
         if known or not handle:
             return known
         return there.of_handle(handle).first()

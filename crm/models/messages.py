@@ -98,6 +98,11 @@ class MessageQuerySet(models.QuerySet["Message"]):
     def for_user(self, user: "User | AnonymousUser") -> Self:
         return self.filter(visible_to(user))
 
+    def of_platform_id(self, platform_id: str) -> Self:
+        """The one that the platform knows by this id."""
+        # The exclusion says to SQLite that the unique index, which leaves out the empty ones, has it.
+        return self.filter(platform_id=platform_id).exclude(platform_id="")
+
     def waiting(self) -> Self:
         return self.filter(status=Status.QUEUED)
 

@@ -127,7 +127,7 @@ def _recipient(request: Request, recipient: str, creator_id: uuid.UUID | None) -
     fans = Fan.objects.for_user(request.user).select_related("creator")
     if creator_id:
         fans = fans.filter(creator__public_id=creator_id)
-    found = list(fans.filter(platform_id=recipient)[:2])
+    found = list(fans.of_platform_id(recipient)[:2])
     if not found and (public_id := _as_uuid(recipient)):
         found = list(fans.filter(public_id=public_id))
     if not found:
