@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from crm import audiences, personalising
 from crm.clock import database_now
+from crm.correlation import correlated, current_correlation_id
 from crm.models import Attachment, Campaign, Conversation, Creator, Fan, Line, Message, Recipient, Tally
 from crm.models.attachments import content_errors
 from crm.models.campaigns import EDITABLE, EXCLUDED, WAITING, CampaignStatus, IllegalCampaignMove
@@ -154,13 +155,15 @@ def launch(campaign: Campaign) -> None:
     """
     if campaign.scheduled_at and campaign.scheduled_at > database_now():
         with transaction.atomic():
-            campaign.move(CampaignStatus.SCHEDULED)
+            campaign.move(CampaignStatus.SCHEDULED, correlation_id=current_correlation_id())
             campaign.attachments.missing().update(upload_at=database_now())
         return
     audience = audiences.audience_of(campaign)
     with transaction.atomic():
         now = database_now()
-        campaign.move(CampaignStatus.RUNNING, only_from=EDITABLE, launched_at=now)
+        campaign.move(
+            CampaignStatus.RUNNING, only_from=EDITABLE, launched_at=now, correlation_id=current_correlation_id()
+        )
         audiences.freeze(campaign, audience, now=now)
         excluded = campaign.recipients.exclude(excluded="").count()
         total = campaign.recipients.count()
@@ -264,8 +267,12 @@ def serve() -> int:
 
     The answer is how many rows were made.
     """
-    now = database_now()
-    return sum(_serve(campaign, now) for campaign in Campaign.objects.to_serve(now).select_related("creator"))
+    now, made = database_now(), 0
+    for campaign in Campaign.objects.to_serve(now).select_related("creator"):
+        # Dispatch makes the rows; what caused them is the request that said “go”.
+        with correlated(campaign.correlation_id):
+            made += _serve(campaign, now)
+    return made
 
 
 def _serve(campaign: Campaign, now: datetime) -> int:

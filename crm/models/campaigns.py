@@ -24,6 +24,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from crm.correlation import CORRELATION_ID_MAX
 from crm.models.creators import Creator, visible_to
 from crm.models.limits import TEXT_MAX
 
@@ -116,6 +117,12 @@ class Campaign(models.Model):
     # The error rate is that of the messages since a person last said “go”.
     judged_failed = models.PositiveIntegerField(default=0, editable=False)
     judged_settled = models.PositiveIntegerField(default=0, editable=False)
+    correlation_id = models.CharField(
+        max_length=CORRELATION_ID_MAX,
+        blank=True,
+        editable=False,
+        help_text="Of the request that launched or scheduled it; its messages carry it on.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 

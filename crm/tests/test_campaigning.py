@@ -11,6 +11,7 @@ from django.db.models import Count
 
 from crm import campaigning
 from crm.clock import database_now
+from crm.correlation import correlated
 from crm.forecast import completion, forecast
 from crm.models import (
     Attachment,
@@ -327,6 +328,21 @@ class TestServing:
 
         assert Campaign.objects.get().status == "running"
         assert Message.objects.count() == 1
+
+    def test_its_messages_carry_the_id_of_the_request_that_launched_or_scheduled_it(self, creator: Creator) -> None:
+        in_an_hour = database_now() + timedelta(hours=1)
+        with correlated("of-the-launch"):
+            launched(creator, media_urls=[BEACH])
+        with correlated("of-the-schedule"):
+            launched(creator, scheduled_at=in_an_hour)
+        Attachment.objects.update(provider_media_id="at-the-provider")
+        Campaign.objects.filter(scheduled_at=in_an_hour).update(scheduled_at=database_now())
+
+        for _turn in range(2):
+            campaigning.serve()
+
+        ids = Message.objects.order_by("campaign_id").values_list("correlation_id", flat=True)
+        assert list(ids) == ["of-the-launch", "of-the-schedule"]
 
     def test_a_schedule_overdue_by_more_than_a_quarter_of_an_hour_waits_for_a_person(self, creator: Creator) -> None:
         campaign = make_campaign(creator, scheduled_at=database_now() + timedelta(hours=1))
