@@ -6,6 +6,7 @@ from typing import Any
 
 import structlog
 from django.core.exceptions import BadRequest, SuspiciousOperation, ValidationError
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.views import defaults
 from drf_standardized_errors.formatter import ExceptionFormatter
@@ -22,6 +23,14 @@ CONTENT_TYPE = "application/problem+json"
 QUOTA_EXCEEDED = "https://iana.org/assignments/http-problem-types#quota-exceeded"
 UNREADABLE = "The request could not be read."
 log = structlog.get_logger(__name__)
+
+
+class DatabaseAway(exceptions.APIException):
+    """The database does not answer, or is so busy that it gave up: 503, and nothing was written."""
+
+    status_code = HTTPStatus.SERVICE_UNAVAILABLE
+    default_detail = "The database does not answer. Try again shortly."
+    default_code = "database"
 
 
 class ProblemFormatter(ExceptionFormatter):
@@ -41,6 +50,8 @@ class ProblemFormatter(ExceptionFormatter):
         body = problem(status, detail=" ".join(filter(None, words)), errors=errors)
         if isinstance(self.exc, TooManyRequests):
             body |= {"type": QUOTA_EXCEEDED, "violated-policies": [self.exc.quota.scope]}
+        if isinstance(self.exc, DatabaseAway):
+            body |= {"component": "database"}
         return body
 
 
@@ -52,6 +63,9 @@ class ProblemHandler(ExceptionHandler):
         if isinstance(exc, BadRequest | SuspiciousOperation | RecursionError):
             # Too large, too many fields: Django itself answers them with 400. Too deep: the JSON parser gives up.
             return exceptions.ParseError(UNREADABLE)
+        if isinstance(exc, OperationalError | InterfaceError):
+            log.error("the database did not answer", error=str(exc))
+            return DatabaseAway(getattr(self.context["view"], "without_database", None))
         if not isinstance(exc, ValidationError):
             return super().convert_known_exceptions(exc)
         if not hasattr(exc, "error_dict"):

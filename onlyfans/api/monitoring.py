@@ -20,6 +20,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from crm.api.shapes import ProblemShape
 from crm.models import ApiKey, Dispatch
 from onlyfans.metrics import FromRows
 from onlyfans.monitoring import State, components
@@ -58,6 +59,10 @@ class Watched(APIView):
     key_scope = None
     # A watcher that is told to wait sees nothing; the token and the staff are trusted with the cost.
     throttle_classes = ()
+    without_database = (
+        "The database does not answer. Without it no sign-in can be checked and no message be counted."
+        " With the monitoring token, /api/monitoring/onlyfans says how every component is."
+    )
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         add_never_cache_headers(response)
@@ -82,9 +87,18 @@ class MonitoringShape(serializers.Serializer[Any]):
 
 
 class Monitoring(Watched):
-    """GET: how every component is; 503 when one is down."""
+    """GET: how every component is; 503 when one is down.
 
-    @extend_schema(responses={200: MonitoringShape, 503: MonitoringShape})
+    While the database is, only the monitoring token is answered so: who has signed in cannot be told.
+    """
+
+    @extend_schema(
+        responses={
+            200: MonitoringShape,
+            (503, "application/json"): MonitoringShape,
+            (503, "application/problem+json"): ProblemShape,
+        }
+    )
     def get(self, request: Request) -> Response:
         found = components()
         states = {component.state for component in found.values()}

@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -41,12 +42,18 @@ def no_broker(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("onlyfans.queue._client", lambda: pytest.fail("a request asked SQS"))
 
 
-@pytest.fixture
-def database_down() -> Iterator[None]:
+@contextmanager
+def database_is_down() -> Iterator[None]:
     def refuse(*_statement: object) -> None:
         raise OperationalError("connection refused by db.internal")
 
     with connection.execute_wrapper(refuse):
+        yield
+
+
+@pytest.fixture
+def database_down() -> Iterator[None]:
+    with database_is_down():
         yield
 
 
@@ -169,6 +176,27 @@ class TestMonitoring:
         assert answer.status_code == 503
         assert states(answer) == dict.fromkeys(COMPONENTS, "down") | {"redis": "ok", "rateLimiter": "ok"}
         assert "db.internal" not in answer.text
+
+    @pytest.mark.parametrize("path", [MONITORING, METRICS])
+    def test_with_the_database_down_a_person_is_told_so_and_what_is_left(self, path: str, client: Client) -> None:
+        client.force_login(make_user(is_staff=True))
+        client.raise_request_exception = False
+
+        with database_is_down():
+            answer = client.get(path)
+
+        assert (answer.status_code, answer["Content-Type"]) == (503, "application/problem+json")
+        assert answer.json()["component"] == "database"
+        assert "monitoring token" in answer.json()["detail"]
+        assert "db.internal" not in answer.text
+
+    @pytest.mark.usefixtures("database_down")
+    def test_metrics_with_the_database_down_are_none(self, client: Client, token: dict[str, str]) -> None:
+        client.raise_request_exception = False
+
+        answer = client.get(METRICS, headers=token)
+
+        assert (answer.status_code, answer.json()["component"]) == (503, "database")
 
     def test_without_the_rate_limiter_its_parts_are_off(
         self, client: Client, token: dict[str, str], settings: Settings
