@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-from django.contrib.auth.views import LoginView, LogoutView
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, URLResolver, path
 
@@ -25,8 +24,8 @@ def page(address: str, view: Callable[..., HttpResponseBase], name: str) -> list
 
 
 sign_in = [
-    *page("login", LoginView.as_view(redirect_authenticated_user=True), name="login"),
-    path("logout", LogoutView.as_view(), name="logout"),
+    *page("login", signing_in.SignInView.as_view(), name="login"),
+    path("logout", signing_in.SignOutView.as_view(), name="logout"),
     path("language", signing_in.choose_language, name="choose_language"),
 ]
 

@@ -24,6 +24,12 @@ class User(AbstractUser):
         default=5, choices=UndoSeconds, help_text=_("How long what was sent from the inbox waits to be taken back.")
     )
     uses_shortcuts = models.BooleanField(default=True, help_text=_("Single keys act in the inbox."))
+    language = models.CharField(
+        max_length=7,
+        blank=True,
+        choices=settings.LANGUAGES,
+        help_text=_("Of the pages. Empty: what the browser prefers."),
+    )
     is_demo = models.BooleanField(default=False, editable=False, help_text="Signs in only while DEBUG is on.")
 
     class Meta(AbstractUser.Meta):
