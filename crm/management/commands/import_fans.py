@@ -4,6 +4,7 @@ import json
 import signal
 import threading
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -54,6 +55,9 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         path: Path = options["file"]
         creator = creator_named(options["creator"])
+        if options["errors"]:
+            # Before anything is imported: afterwards it would be too late to hear that this cannot be written.
+            _write(options["errors"], [])
 
         def open_file() -> BinaryIO:
             return path.open("rb")
@@ -72,8 +76,7 @@ class Command(BaseCommand):
             job.move(ImportState.CHECKING if options["dry_run"] else ImportState.RUNNING, now=database_now())
         self._run(job, open_file, quiet=options["json"] or not options["verbosity"])
         if options["errors"]:
-            with options["errors"].open("w", encoding="utf-8", newline="") as file:
-                file.writelines(error_file(job, open_file))
+            _write(options["errors"], error_file(job, open_file))
         self.stdout.write(json.dumps(_summary(job)) if options["json"] else _words(job))
         if job.state not in (ImportState.DONE, ImportState.CHECKED):
             raise SystemExit(1)
@@ -101,6 +104,14 @@ class Command(BaseCommand):
             rate = job.rows_done / (time.monotonic() - began)
             self.stderr.write(f"{job.rows_done:,} of {job.rows_total:,} rows, {rate:,.0f} a second")
             self.stderr.flush()
+
+
+def _write(path: Path, lines: Iterable[str]) -> None:
+    try:
+        with path.open("w", encoding="utf-8", newline="") as file:
+            file.writelines(lines)
+    except OSError as error:
+        raise CommandError(f"{path}: {error.strerror}") from error
 
 
 def _said(options: dict[str, Any]) -> dict[str, Any]:
