@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
+from django.core.exceptions import ValidationError
 from django.db.models import (
     Count,
     DateField,
@@ -23,6 +24,8 @@ from django.db.models import (
     Sum,
 )
 from django.db.models.functions import TruncDay, TruncMonth, TruncWeek
+from django.db.models.functions.datetime import TruncBase
+from django.utils.translation import gettext as _
 
 from crm.models import Campaign, Creator, Fan, Message, SubscriptionEvent, Transaction
 from crm.models.messages import ON_THE_PLATFORM, Direction
@@ -31,6 +34,7 @@ from crm.models.messages import ON_THE_PLATFORM, Direction
 ACTIVE_DAYS = 30
 TOP_FANS = 10
 CAMPAIGNS_MAX = 50
+DAYS_DEFAULT, DAYS_MAX, BUCKETS_MAX = 30, 3660, 400
 
 
 class Unit(StrEnum):
@@ -50,6 +54,16 @@ class Period:
     first: date
     last: date
 
+    @classmethod
+    def chosen(cls, zone: ZoneInfo, first: date | None, last: date | None, *, now: datetime) -> "Period":
+        """From ``first`` to ``last``; without them the ``DAYS_DEFAULT`` days until today. Raises ValidationError."""
+        last = last or now.astimezone(zone).date()
+        first = first or last - timedelta(days=DAYS_DEFAULT - 1)
+        if not date(1970, 1, 1) < first <= last < date(9000, 1, 1) or (last - first).days >= DAYS_MAX:
+            words = _("From 1 to %(max)d days, the first before the last.") % {"max": DAYS_MAX}
+            raise ValidationError({"from": [words]})
+        return cls(zone, first, last)
+
     @property
     def begins(self) -> datetime:
         return _midnight(self.first, self.zone)
@@ -66,12 +80,22 @@ class Period:
         return Period(self.zone, self.first - timedelta(days=days), self.first - timedelta(days=1))
 
     def buckets(self, unit: Unit) -> list[date]:
-        """The first day of every bucket that has a day in the period; weeks begin on Monday."""
+        """The first day of every bucket that has a day in the period; weeks begin on Monday.
+
+        Raises ValidationError when there are more than ``BUCKETS_MAX``.
+        """
         first, found = _bucket_of(self.first, unit), []
         while first <= self.last:
             found.append(first)
             first = _next_bucket(first, unit)
+        if len(found) > BUCKETS_MAX:
+            words = _("At most %(max)d at once: choose fewer days, or weeks or months.") % {"max": BUCKETS_MAX}
+            raise ValidationError({"unit": [words]})
         return found
+
+    def within(self, bucket: date, unit: Unit) -> tuple[date, date]:
+        """The first and the last of its days that are in the bucket beginning with ``bucket``."""
+        return max(bucket, self.first), min(_next_bucket(bucket, unit) - timedelta(days=1), self.last)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +112,15 @@ class Money:
 class Bucket:
     first: date
     money: Sequence[Money]
+
+
+@dataclass(frozen=True, slots=True)
+class Turnover:
+    """Subscriptions that began and that expired in the bucket beginning with ``first``."""
+
+    first: date
+    started: int
+    expired: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +167,17 @@ def subscribers(creator: Creator, period: Period, kind: SubscriptionEvent.Kind) 
     return how_many if how_many or told.exists() else None
 
 
+def subscribers_by(creator: Creator, period: Period, unit: Unit) -> Sequence[Turnover]:
+    """Every day, week or month of the period, also those in which nobody came or left."""
+    kinds = (SubscriptionEvent.Kind.STARTED, SubscriptionEvent.Kind.EXPIRED)
+    told = SubscriptionEvent.objects.filter(
+        creator=creator, kind__in=kinds, occurred_at__gte=period.begins, occurred_at__lt=period.ends
+    )
+    counts = told.annotate(first=_first_day("occurred_at", period, unit)).order_by().values_list("first", "kind")
+    found = {(first, kind): number for first, kind, number in counts.annotate(number=Count("*"))}
+    return [Turnover(day, *(found.get((day, kind), 0) for kind in kinds)) for day in period.buckets(unit)]
+
+
 # --- Money
 
 
@@ -149,14 +193,25 @@ def revenue(creator: Creator, period: Period, kinds: Iterable[str] = ()) -> Sequ
     return money if money or Transaction.objects.filter(creator=creator).exists() else None
 
 
+def sums(rows: QuerySet[Transaction]) -> Sequence[Money]:
+    """Of these payments, by currency."""
+    return _by_currency(rows)
+
+
 def revenue_by(creator: Creator, period: Period, unit: Unit, kinds: Iterable[str] = ()) -> Sequence[Bucket]:
     """Every day, week or month of the period, also those in which nothing came in."""
-    first = _TRUNCATED[unit]("occurred_at", tzinfo=period.zone, output_field=DateField())
+    first = _first_day("occurred_at", period, unit)
     sums = _summed(payments(creator, period, kinds).annotate(first=first).values("first", "currency"))
     found: dict[date, list[Money]] = {day: [] for day in period.buckets(unit)}
     for row in sums.order_by("first", "currency"):
         found[row["first"]].append(_money(row))
     return [Bucket(day, money) for day, money in found.items()]
+
+
+def campaign_revenue(creator: Creator, period: Period) -> Sequence[Money] | None:
+    """The part of the revenue that campaigns brought, by currency; None when no payment is known at all."""
+    money = _by_currency(payments(creator, period).filter(campaign__isnull=False))
+    return money if money or Transaction.objects.filter(creator=creator).exists() else None
 
 
 def campaign_earnings(creator: Creator, period: Period) -> Sequence[Earnings]:
@@ -225,7 +280,7 @@ def _by_currency(rows: QuerySet[Transaction]) -> list[Money]:
 
 def _summed(groups: QuerySet) -> QuerySet:
     return groups.annotate(
-        amount=Sum("amount_cents"), net=Sum("net_cents"), with_net=Count("net_cents"), payments=Count("pk")
+        amount=Sum("amount_cents"), net=Sum("net_cents"), with_net=Count("net_cents"), payments=Count("*")
     )
 
 
@@ -237,6 +292,11 @@ def _money(row: dict[str, int]) -> Money:
 def _midnight(day: date, zone: ZoneInfo) -> datetime:
     """When the day begins there, in UTC; where the clock jumps over midnight, at the jump."""
     return datetime.combine(day, time(), zone).astimezone(UTC)
+
+
+def _first_day(column: str, period: Period, unit: Unit) -> TruncBase:
+    """The first day of the bucket in which a moment lies, by the creator's clock."""
+    return _TRUNCATED[unit](column, tzinfo=period.zone, output_field=DateField())
 
 
 def _bucket_of(day: date, unit: Unit) -> date:

@@ -61,7 +61,7 @@ TRANSACTION_COLUMNS = (
 def export(creator: Creator, kind: ImportKind, *, fans: "QuerySet[Fan] | None" = None) -> Iterator[str]:
     """The file, line by line: all of the creator's, or these ``fans`` of theirs."""
     if kind == ImportKind.TRANSACTIONS:
-        return csv_text.lines(_transactions(creator))
+        return csv_text.lines(_transactions(creator.transactions.all()))
     return csv_text.lines(_fans(creator, creator.fans.all() if fans is None else fans))
 
 
@@ -84,9 +84,9 @@ def _recipients(campaign: Campaign, chosen: "QuerySet[Recipient]") -> Iterator[S
             str(message.public_id) if message else "",
             message.platform_id or "" if message else "",
             str(message.attempts) if message else "",
-            _money(message.price_cents, campaign.creator.currency) if message else "",
-            _moment(message.sent_at) if message else "",
-            _moment(message.purchased_at) if message else "",
+            money(message.price_cents, campaign.creator.currency) if message else "",
+            moment(message.sent_at) if message else "",
+            moment(message.purchased_at) if message else "",
             message.cause if message else "",
         )
 
@@ -100,30 +100,35 @@ def _fans(creator: Creator, fans: "QuerySet[Fan]") -> Iterator[Sequence[str]]:
             as_plain(fan.name),
             fan.email,
             joined_tags([tag.name for tag in fan.tags.all()]),
-            _money(fan.value_cents, creator.currency),
+            money(fan.value_cents, creator.currency),
             fan.subscription,
-            _money(fan.subscription_price_cents, creator.currency),
-            _moment(fan.subscription_ends_at),
-            _moment(fan.joined_at),
-            _moment(fan.last_seen_at),
-            _moment(fan.last_purchase_at),
+            money(fan.subscription_price_cents, creator.currency),
+            moment(fan.subscription_ends_at),
+            moment(fan.joined_at),
+            moment(fan.last_seen_at),
+            moment(fan.last_purchase_at),
         )
 
 
-def _transactions(creator: Creator) -> Iterator[Sequence[str]]:
+def payments(rows: "QuerySet[Transaction]") -> Iterator[str]:
+    """Some payments, line by line, in the columns in which all of them are exported."""
+    return csv_text.lines(_transactions(rows))
+
+
+def _transactions(rows: "QuerySet[Transaction]") -> Iterator[Sequence[str]]:
     yield TRANSACTION_COLUMNS
-    for payment in _in_pages(creator.transactions.select_related("fan")):
+    for payment in _in_pages(rows.select_related("fan")):
         fan: Fan | None = payment.fan
         yield (
             payment.platform_id,
             _key(payment),
-            _moment(payment.occurred_at),
+            moment(payment.occurred_at),
             payment.kind,
             fan.platform_id if fan else "",
             fan.handle if fan else "",
-            _money(payment.amount_cents, payment.currency),
-            _money(payment.fee_cents, payment.currency),
-            _money(payment.net_cents, payment.currency),
+            money(payment.amount_cents, payment.currency),
+            money(payment.fee_cents, payment.currency),
+            money(payment.net_cents, payment.currency),
             payment.currency,
             as_plain(payment.description),
         )
@@ -144,7 +149,7 @@ def _in_pages(rows: "QuerySet[M]") -> Iterator[M]:
         last = page[-1].pk
 
 
-def _money(amount: int | None, currency: str) -> str:
+def money(amount: int | None, currency: str) -> str:
     """Less than nothing in brackets: a minus would begin a formula."""
     if amount is None:
         return ""
@@ -152,5 +157,6 @@ def _money(amount: int | None, currency: str) -> str:
     return f"({written})" if amount < 0 else written
 
 
-def _moment(moment: datetime | None) -> str:
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z") if moment else ""
+def moment(at: datetime | None) -> str:
+    """As every program reads it, in UTC."""
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z") if at else ""

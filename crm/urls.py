@@ -6,6 +6,7 @@ from django.http.response import HttpResponseBase
 from django.urls import URLPattern, URLResolver, path
 
 from crm.views import (
+    analytics,
     campaigns,
     conversations,
     fan,
@@ -67,6 +68,13 @@ campaigning = [
     path("campaigns/<uuid:public_id>/recipients.csv", recipients.file, name="recipients_file"),
 ]
 
+figures = [
+    *page("platforms/onlyfans/analytics", analytics.page, name="analytics"),
+    *page("platforms/onlyfans/analytics/transactions", analytics.transactions, name="transactions"),
+    *page("platforms/onlyfans/analytics/subscriptions", analytics.subscriptions, name="subscriptions"),
+    path("platforms/onlyfans/analytics/<slug:name>.csv", analytics.file, name="analytics_file"),
+]
+
 importing = [
     *page("platforms/connect/onlyfans", imports.connect, name="connect"),
     *page("platforms/connect/onlyfans/imports/<uuid:public_id>", imports.detail, name="import"),
@@ -80,6 +88,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *inbox,
     *people,
     *campaigning,
+    *figures,
     *importing,
     *developing,
 ]

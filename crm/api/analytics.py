@@ -1,13 +1,12 @@
 """The figures of ``crm/analytics.py``, each with the address of the rows that it was counted from."""
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -22,8 +21,6 @@ from crm.api.paging import Query
 from crm.api.shapes import iso
 from crm.models import Creator, SubscriptionEvent, Transaction
 
-DAYS_DEFAULT, DAYS_MAX, BUCKETS_MAX = 30, 3660, 400
-
 
 class PeriodQuery(Query):
     creatorId = serializers.UUIDField(required=False)
@@ -35,17 +32,16 @@ class PeriodQuery(Query):
         return super().get_fields() | {"from": first}
 
     def period(self, creator: Creator) -> Period:
-        last: date = self.get("to") or timezone.now().astimezone(creator.zone).date()
-        first: date = self.get("first") or last - timedelta(days=DAYS_DEFAULT - 1)
-        if not date(1970, 1, 1) < first <= last < date(9000, 1, 1) or (last - first).days >= DAYS_MAX:
-            words = _("From 1 to %(max)d days, the first before the last.") % {"max": DAYS_MAX}
-            raise serializers.ValidationError({"from": words})
-        return Period(creator.zone, first, last)
+        return Period.chosen(creator.zone, self.get("first"), self.get("to"), now=timezone.now())
 
 
 class RevenueQuery(PeriodQuery):
     unit = serializers.ChoiceField(choices=[unit.value for unit in Unit], default=Unit.DAY.value)
     kind = serializers.MultipleChoiceField(choices=Transaction.Kind.choices, required=False)
+
+
+class SubscribersQuery(PeriodQuery):
+    unit = serializers.ChoiceField(choices=[unit.value for unit in Unit], default=Unit.DAY.value)
 
 
 class CreatorQuery(Query):
@@ -125,6 +121,21 @@ class RevenueShape(PeriodShape):
     results = BucketShape(many=True)
 
 
+class TurnoverShape(serializers.Serializer[Any]):
+    started = serializers.IntegerField()
+    expired = serializers.IntegerField()
+
+    def get_fields(self) -> dict[str, Any]:
+        return {"from": serializers.DateField()} | super().get_fields()
+
+
+class SubscribersShape(PeriodShape):
+    unit = serializers.ChoiceField(choices=[unit.value for unit in Unit])
+    newSubscribers = FigureShape()
+    lostSubscribers = FigureShape()
+    results = TurnoverShape(many=True)
+
+
 class TopFansShape(serializers.Serializer[Any]):
     creatorId = serializers.UUIDField()
     results = FanShape(many=True)
@@ -139,6 +150,7 @@ class CampaignMoneyShape(serializers.Serializer[Any]):
 
 
 class EarningsShape(PeriodShape):
+    total = MoneyFigureShape()
     results = CampaignMoneyShape(many=True)
 
 
@@ -187,9 +199,6 @@ class Revenue(APIView):
         query = RevenueQuery.of(request)
         creator = one_creator(request, query.get("creatorId"))
         period, unit, kinds = query.period(creator), Unit(query.get("unit")), sorted(query.get("kind") or ())
-        if len(period.buckets(unit)) > BUCKETS_MAX:
-            words = _("At most %(max)d at once: choose fewer days, or weeks or months.") % {"max": BUCKETS_MAX}
-            raise serializers.ValidationError({"unit": words})
         return Response(
             {
                 **_heading(creator, period),
@@ -202,6 +211,28 @@ class Revenue(APIView):
                 "results": [
                     {"from": bucket.first.isoformat(), "money": _money(bucket.money)}
                     for bucket in analytics.revenue_by(creator, period, unit, kinds)
+                ],
+            }
+        )
+
+
+class Subscribers(APIView):
+    """GET: subscriptions that began and that expired, by day, week or month."""
+
+    @extend_schema(parameters=[SubscribersQuery], responses={200: SubscribersShape})
+    def get(self, request: Request) -> Response:
+        query = SubscribersQuery.of(request)
+        creator = one_creator(request, query.get("creatorId"))
+        period, unit = query.period(creator), Unit(query.get("unit"))
+        return Response(
+            {
+                **_heading(creator, period),
+                "unit": unit.value,
+                "newSubscribers": _subscribers(creator, period, SubscriptionEvent.Kind.STARTED),
+                "lostSubscribers": _subscribers(creator, period, SubscriptionEvent.Kind.EXPIRED),
+                "results": [
+                    {"from": each.first.isoformat(), "started": each.started, "expired": each.expired}
+                    for each in analytics.subscribers_by(creator, period, unit)
                 ],
             }
         )
@@ -235,7 +266,12 @@ class CampaignEarnings(APIView):
             }
             for earnings in analytics.campaign_earnings(creator, period)
         ]
-        return Response({**_heading(creator, period), "results": results})
+        total = _figure(
+            _money(analytics.campaign_revenue(creator, period)),
+            _money(analytics.campaign_revenue(creator, period.previous)),
+            _rows("api-campaigns", creator),
+        )
+        return Response({**_heading(creator, period), "total": total, "results": results})
 
 
 def _heading(creator: Creator, period: Period) -> dict[str, Any]:

@@ -15,24 +15,24 @@ from django.utils.translation import gettext_lazy as _
 from crm import audiences, campaigning, segments
 from crm.audiences import CAMPAIGNS_MAX, DAYS_MAX, HOURS_MAX, Audience
 from crm.conditions import CONDITIONS, Assignee, Choice, Condition, Flag, Moment, Number
-from crm.forms.fields import DollarsField, LinesField, TextField
+from crm.forms.fields import DollarsField, LinesField, MoneyField, TextField
+from crm.forms.filters import READY
 from crm.models import Campaign, Creator, Message, Segment, Tag, User
 
 SEGMENT, FILTER, FANS, KEPT = "segment", "filter", "fans", "kept"
 #: A longer list of fans is kept as it is; nobody edits it by hand.
 FANS_SHOWN_MAX = 1000
-READY = "ready:"
 #: The conditions that are always in sight; the others open on demand.
 USUAL = ("search", "tag", "subscription", "valueMin", "seenWithinDays", "silentForDays")
 #: Conditions in cents, which people write as money.
 MONEY = {"valueMin": _("Spent at least"), "valueMax": _("Spent at most")}
 
 
-def _condition_field(name: str, condition: Condition, tags: Sequence[Tag]) -> forms.Field:
+def _condition_field(name: str, condition: Condition, tags: Sequence[Tag], currency: str) -> forms.Field:
     """How a person says the condition; what is typed stays text, which the condition reads."""
     words, kind = condition.words, condition.kind
     if name in MONEY:
-        return DollarsField(label=MONEY[name], required=False, widget=forms.TextInput(attrs={"inputmode": "decimal"}))
+        return MoneyField(label=MONEY[name], required=False, currency=currency)
     if isinstance(kind, Number):
         return forms.IntegerField(label=words, required=False, min_value=kind.lowest, max_value=kind.highest)
     if isinstance(kind, Flag):
@@ -147,7 +147,7 @@ class CampaignForm(forms.Form):
         if asked := self.initial.get("tag"):
             self.initial["tag"] = by_name.get(asked.casefold(), asked)
         self.fields |= {
-            name: _condition_field(name, condition, tags)
+            name: _condition_field(name, condition, tags, creator.currency)
             for name, condition in CONDITIONS.items()
             if not isinstance(condition.kind, Assignee)
         }
@@ -308,10 +308,10 @@ def _said_of_audience(document: Mapping[str, Any]) -> dict[str, Any]:
     return {"source": KEPT, "kept": dict(document)} if document else {}
 
 
-def _as_typed(name: str, value: object) -> str:
-    """A condition's value as its field shows it."""
+def _as_typed(name: str, value: object) -> object:
+    """A condition's value as its field takes it."""
     if name in MONEY and str(value).isdecimal():
-        return f"{int(str(value)) / 100:.2f}".removesuffix(".00")
+        return int(str(value))
     return json.dumps(value) if isinstance(value, bool) else str(value)
 
 
@@ -322,4 +322,4 @@ def _segment(chosen: str) -> dict[str, Any]:
 
 
 def _rule(typed: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: typed[name] for name in CONDITIONS if typed.get(name) not in (None, "", 0)}
+    return {name: typed[name] for name in CONDITIONS if typed.get(name) not in (None, "")}

@@ -156,6 +156,11 @@ class Transaction(models.Model):
         indexes = [
             # Revenue by day, and the list, newest first.
             models.Index(fields=["creator", "-occurred_at", "-id"], name="transaction_list"),
+            # Revenue, read from the index alone: every column that a sum of a period needs.
+            models.Index(
+                fields=["creator", "occurred_at", "currency", "kind", "amount_cents", "net_cents", "campaign"],
+                name="transaction_figures",
+            ),
             # What did this fan pay?
             models.Index(fields=["fan", "-occurred_at", "-id"], name="transaction_of_fan"),
             # What did this campaign earn?

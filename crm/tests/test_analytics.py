@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from crm import analytics
-from crm.analytics import Bucket, Money, Period, ReplyTime, Unit
+from crm.analytics import Bucket, Money, Period, ReplyTime, Turnover, Unit
 from crm.models import Campaign, Conversation, Creator, Message, SubscriptionEvent, Transaction
 from crm.models.messages import Status
 from crm.tests.factories import make_conversation, make_creator, make_fan, make_message
@@ -124,6 +124,26 @@ class TestFans:
         assert analytics.lifetime_value(creator) == 1_000
         assert [fan.value_cents for fan in analytics.top_fans(creator)] == [best.value_cents, 100]
 
+    def test_who_came_and_left_by_day_in_a_night_of_23_hours(self, creator: Creator) -> None:
+        kinds = SubscriptionEvent.Kind
+        march = Period(PARIS, date(2026, 3, 28), date(2026, 3, 30))
+        for kind, at in (
+            (kinds.STARTED, "2026-03-28T22:59:59"),  # the 28th, the last second
+            (kinds.STARTED, "2026-03-28T23:00:00"),  # the 29th, which ends an hour earlier
+            (kinds.EXPIRED, "2026-03-29T21:59:59"),
+            (kinds.RENEWED, "2026-03-29T12:00:00"),
+            (kinds.EXPIRED, "2026-03-29T22:00:00"),  # the 30th
+        ):
+            moment = datetime.fromisoformat(at).replace(tzinfo=UTC)
+            SubscriptionEvent.objects.create(creator=creator, fan=make_fan(creator), kind=kind, occurred_at=moment)
+
+        assert analytics.subscribers_by(creator, march, Unit.DAY) == [
+            Turnover(date(2026, 3, 28), 1, 0),
+            Turnover(date(2026, 3, 29), 1, 1),
+            Turnover(date(2026, 3, 30), 0, 1),
+        ]
+        assert analytics.subscribers_by(creator, march, Unit.MONTH) == [Turnover(date(2026, 3, 1), 2, 2)]
+
     def test_who_came_and_who_left(self, creator: Creator) -> None:
         kinds = SubscriptionEvent.Kind
         assert analytics.subscribers(creator, OCTOBER, kinds.STARTED) is None
@@ -149,6 +169,7 @@ def test_a_campaigns_earnings_are_the_payments_it_brought(creator: Creator) -> N
     paid(creator, "2026-11-25T12:00:00", 9_000, campaign=small)
 
     earned = analytics.campaign_earnings(creator, OCTOBER)
+    assert analytics.campaign_revenue(creator, OCTOBER) == [euros(800, 3), Money("USD", 5, None, 1)]
 
     assert [(each.campaign, each.money) for each in earned] == [
         (large, [euros(700, 2), Money("USD", 5, None, 1)]),

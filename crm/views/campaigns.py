@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from uuid import UUID, uuid4
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import ValidationError
 from django.db.models import Count, Exists, OuterRef
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -26,12 +26,12 @@ from crm.audiences import Audience, Preview
 from crm.clock import database_now
 from crm.forecast import completion
 from crm.forms.campaigns import CampaignForm
-from crm.models import Campaign, Creator, Dispatch, IllegalCampaignMove, Line, Recipient, Segment, User
+from crm.models import Campaign, Creator, Dispatch, IllegalCampaignMove, Line, Recipient, Segment
 from crm.models.campaigns import EDITABLE, CampaignStatus
 from crm.models.messages import Status
 from crm.paging import always, page_of, sortings
 from crm.progress import Progress
-from crm.views.access import SignedInRequest, chosen_creator, signed_in
+from crm.views.access import SignedInRequest, chosen_creator, manages, require_manager, see_other, signed_in
 from crm.views.notices import notices_for
 from crm.wording import rule_in_words
 
@@ -75,7 +75,7 @@ def campaigns(request: SignedInRequest) -> HttpResponse:
         ],
         "status": chosen,
         "statuses": CampaignStatus.choices,
-        "may_write": _manages(request.user, creator),
+        "may_write": manages(request, creator),
         "newer": _at(page.previous, status=chosen),
         "older": _at(page.next, status=chosen),
     }
@@ -97,7 +97,7 @@ def _at(cursor: str, **carried: str) -> str:
 def new(request: SignedInRequest) -> HttpResponse:
     """A new campaign, for the fans that the address names, if it names any."""
     creator = chosen_creator(request)
-    _require_manager(request.user, creator)
+    require_manager(request, creator)
     with timezone.override(creator.zone):
         form = (
             CampaignForm(creator, request.POST)
@@ -112,7 +112,7 @@ def new(request: SignedInRequest) -> HttpResponse:
 def edit(request: SignedInRequest, public_id: UUID) -> HttpResponse:
     """A campaign that has not begun, written differently."""
     campaign = _find(request, public_id)
-    _require_manager(request.user, campaign.creator)
+    require_manager(request, campaign.creator)
     if campaign.status not in EDITABLE:
         messages.error(request, _("It has begun: its message cannot change. You may copy it as a new draft."))
         return redirect("campaign", public_id=public_id)
@@ -125,7 +125,7 @@ def _write(request: SignedInRequest, form: CampaignForm, campaign: Campaign | No
     try:
         if wants_to_save and (saved := form.save(campaign, author=request.user)):
             messages.success(request, _("Kept. Nothing is sent before you launch it."))
-            return _see_other("campaign", saved)
+            return _to("campaign", saved)
     except IllegalCampaignMove as error:
         messages.error(request, str(error))
         return redirect("campaigns")
@@ -195,7 +195,7 @@ def detail(request: SignedInRequest, public_id: UUID) -> HttpResponse:
     with timezone.override(campaign.creator.zone):
         if request.method != "POST":
             return render(request, DETAIL, _shown(request, campaign))
-        _require_manager(request.user, campaign.creator)
+        require_manager(request, campaign.creator)
         act = ACTS.get(request.POST.get("act", ""))
         if act is None:
             return _refused(request, campaign, _("There is no such button."), HTTPStatus.BAD_REQUEST)
@@ -286,17 +286,17 @@ def _launch(request: SignedInRequest, campaign: Campaign) -> HttpResponse:
         messages.success(request, _("It is scheduled."))
     else:
         messages.success(request, _("It runs. Answers that you write to fans go before it."))
-    return _see_other("campaign", campaign)
+    return _to("campaign", campaign)
 
 
 def _pause(request: SignedInRequest, campaign: Campaign) -> HttpResponse:
     campaigning.pause(campaign)
-    return _see_other("campaign", campaign)
+    return _to("campaign", campaign)
 
 
 def _resume(request: SignedInRequest, campaign: Campaign) -> HttpResponse:
     campaigning.resume(campaign)
-    return _see_other("campaign", campaign)
+    return _to("campaign", campaign)
 
 
 def _cancel(request: SignedInRequest, campaign: Campaign) -> HttpResponse:
@@ -310,32 +310,32 @@ def _cancel(request: SignedInRequest, campaign: Campaign) -> HttpResponse:
         )
         going = left.number("going") + left.number("open")
         messages.success(request, words % {"stopped": stopped, "sent": left.sent, "going": going})
-    return _see_other("campaign", campaign)
+    return _to("campaign", campaign)
 
 
 def _retry(request: SignedInRequest, campaign: Campaign) -> HttpResponse:
     number = campaigning.retry_failed(campaign)
     words = ngettext("%(number)d message waits again.", "%(number)d messages wait again.", number)
     messages.success(request, words % {"number": number})
-    return _see_other("campaign", campaign)
+    return _to("campaign", campaign)
 
 
 def _to_draft(request: SignedInRequest, campaign: Campaign) -> HttpResponse:
     campaigning.back_to_draft(campaign)
     messages.success(request, _("It is a draft again, and is not sent at any time."))
-    return _see_other("campaign", campaign)
+    return _to("campaign", campaign)
 
 
 def _discard(request: SignedInRequest, campaign: Campaign) -> HttpResponse:
     campaigning.discard(campaign)
     messages.success(request, _("“%(name)s” is thrown away.") % {"name": campaign.name})
-    return _see_other("campaigns")
+    return _to("campaigns")
 
 
 def _copy(request: SignedInRequest, campaign: Campaign) -> HttpResponse:
     draft = campaigning.copy(campaign, author=request.user)
     messages.success(request, _("This is a new draft. Nothing is sent before you launch it."))
-    return _see_other("edit_campaign", draft)
+    return _to("edit_campaign", draft)
 
 
 def _test(request: SignedInRequest, campaign: Campaign) -> HttpResponse:
@@ -348,7 +348,7 @@ def _test(request: SignedInRequest, campaign: Campaign) -> HttpResponse:
     number = len(sent)
     words = ngettext("A test goes to %(number)d fan.", "A test goes to %(number)d fans.", number)
     messages.success(request, words % {"number": number})
-    return _see_other("campaign", campaign)
+    return _to("campaign", campaign)
 
 
 ACTS: Mapping[str, Callable[[SignedInRequest, Campaign], HttpResponse]] = {
@@ -382,15 +382,6 @@ def _progress(campaign: Campaign) -> Progress:
     return Progress.of({each.state: each.number for each in campaign.tallies.all()})
 
 
-def _manages(user: User, creator: Creator) -> bool:
-    return Creator.objects.managed_by(user).filter(pk=creator.pk).exists()
-
-
-def _require_manager(user: User, creator: Creator) -> None:
-    if not _manages(user, creator):
-        raise PermissionDenied(_("Only an owner or a manager of this creator may do this."))
-
-
 def _key(request: SignedInRequest) -> UUID | None:
     try:
         return UUID(request.POST.get("key", ""))
@@ -398,7 +389,5 @@ def _key(request: SignedInRequest) -> UUID | None:
         return None
 
 
-def _see_other(name: str, campaign: Campaign | None = None) -> HttpResponse:
-    response = redirect(reverse(name, args=[campaign.public_id] if campaign else []))
-    response.status_code = HTTPStatus.SEE_OTHER
-    return response
+def _to(name: str, campaign: Campaign | None = None) -> HttpResponse:
+    return see_other(reverse(name, args=[campaign.public_id] if campaign else []))

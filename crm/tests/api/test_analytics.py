@@ -130,3 +130,21 @@ def test_the_database_is_asked_once_for_all_rows(
         asks.get(f"{address}?limit=1")
     with django_assert_num_queries(4):
         asks.get(address)
+
+
+def test_subscribers_come_by_day_and_lead_to_their_rows(asks: Api, creator: Creator) -> None:
+    shown = asks.get(f"{ANALYTICS}/subscribers?{PERIOD}")
+
+    assert [(each["from"], each["started"], each["expired"]) for each in shown["results"]] == [
+        ("2026-10-24", 0, 0),
+        ("2026-10-25", 1, 0),
+        ("2026-10-26", 0, 0),
+    ]
+    assert len(listed(asks, shown["newSubscribers"]["rows"])) == shown["newSubscribers"]["value"] == 1
+
+
+def test_what_campaigns_brought_is_said_beside_the_days_before(asks: Api, creator: Creator) -> None:
+    total = asks.get(f"{ANALYTICS}/campaigns?{PERIOD}")["total"]
+
+    assert [(money["currency"], money["amountCents"]) for money in total["value"]] == [("EUR", 200)]
+    assert total["previous"] == []

@@ -194,7 +194,7 @@ class TestWriting:
             "filter",
         ]
         assert [shown["seen"].reached for shown in (named, by_segment, by_ready, by_filter)] == [2, 2, 0, 1]
-        assert by_filter["form"]["valueMin"].value() == "5"
+        assert by_filter["form"]["valueMin"].value() == "5.00"
 
     def test_a_tag_is_known_by_its_name_in_the_address(self, web: Client, creator: Creator) -> None:
         tag = creator.tags.create(name="Whale")

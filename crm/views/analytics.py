@@ -1,0 +1,346 @@
+"""A creator's figures: the page, the rows behind each figure, and each figure as a file."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlencode
+
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from django.http import Http404, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import formats, timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from crm import analytics, exporting
+from crm.analytics import ACTIVE_DAYS, Bucket, Money, Period, ReplyTime, Turnover, Unit
+from crm.charts import Chart, Column, chart
+from crm.forms.periods import PeriodForm
+from crm.models import Campaign, Creator, SubscriptionEvent, Transaction
+from crm.paging import always, page_of, sortings
+from crm.reporting import REPORTS, Asked, by_currency, report
+from crm.templatetags.humane import duration
+from crm.views.access import SignedInRequest, chosen_creator, signed_in
+from crm.wording import amount
+
+PAGE = "crm/analytics/page.html"
+ROWS = "crm/analytics/rows.html"
+LATEST = always(sortings(occurredAt="occurred_at"))["-occurredAt"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One figure beside the one before it. Without ``values`` no row can tell, and ``nothing`` says so."""
+
+    name: str
+    values: Sequence[str]
+    note: str
+    rows: str
+    nothing: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """A chart with its words; ``table`` are (bucket's name, address of its rows, cells)."""
+
+    key: str
+    title: str
+    says: str
+    chart: Chart
+    ticks: Sequence[tuple[str, float]]
+    along: Sequence[str]
+    heads: Sequence[str]
+    table: Sequence[tuple[str, str, Sequence[str]]]
+
+
+# --- The page
+
+
+@require_safe
+@signed_in
+def page(request: SignedInRequest) -> HttpResponse:
+    """Every figure of a period, each beside the one of as many days before."""
+    creator, now = chosen_creator(request), timezone.now()
+    form = PeriodForm(creator, request.GET, now=now)
+    valid = form.is_valid()
+    period, unit, kinds = form.period, form.unit_shown, form.kinds
+    with timezone.override(creator.zone):
+        context = {
+            "form": form,
+            "creator": creator,
+            "period": period,
+            "query": _query(period, unit=form["unit"].value(), kind=kinds),
+            "ranges": [(name, _query(first_of, unit="", kind=kinds), on) for name, first_of, on in _ranges(form)],
+            "tiles": list(_tiles(creator, period, kinds, now)),
+            "plots": [*_revenue_plots(creator, period, unit, kinds), *_subscriber_plots(creator, period, unit)],
+            "top_fans": list(analytics.top_fans(creator)),
+            "earnings": analytics.campaign_earnings(creator, period),
+            "kind_names": [str(Transaction.Kind(kind).label) for kind in kinds],
+        }
+        return render(request, PAGE, context, status=HTTPStatus.OK if valid else HTTPStatus.BAD_REQUEST)
+
+
+@require_safe
+@signed_in
+def file(request: SignedInRequest, name: str) -> StreamingHttpResponse:
+    """One figure as CSV, of the same days as the page."""
+    creator, now = chosen_creator(request), timezone.now()
+    form = PeriodForm(creator, request.GET, now=now)
+    if name not in REPORTS or not form.is_valid():
+        raise Http404
+    lines = report(name, Asked(creator, form.period, form.unit_shown, form.kinds), now=now)
+    return _csv(lines, f"{name}-{form.period.first}-{form.period.last}")
+
+
+def _ranges(form: PeriodForm) -> Iterator[tuple[str, Period, bool]]:
+    for name, first, is_present in form.ranges:
+        yield name, Period.chosen(form.creator.zone, first, None, now=form.now), is_present
+
+
+def _query(period: Period, **values: object) -> str:
+    """The address of a page about these days."""
+    said = {"from": period.first.isoformat(), "to": period.last.isoformat()}
+    return f"?{urlencode(said | {name: value for name, value in values.items() if value}, doseq=True)}"
+
+
+# --- Figures beside those before them
+
+
+def _tiles(creator: Creator, period: Period, kinds: Sequence[str], now: datetime) -> Iterator[Tile]:
+    fans, previous = reverse("fans"), period.previous
+    money = [analytics.revenue(creator, when, kinds) for when in (period, previous)]
+    rows = reverse("transactions") + _query(period, kind=kinds)
+    yield _money_tile(_("Revenue"), creator, *money, rows=rows)
+    brought = [analytics.campaign_revenue(creator, when) for when in (period, previous)]
+    rows = reverse("transactions") + _query(period, campaign="any")
+    yield _money_tile(_("From campaigns"), creator, *brought, rows=rows)
+    for name, kind in (
+        (_("New subscribers"), SubscriptionEvent.Kind.STARTED),
+        (_("Lost subscribers"), SubscriptionEvent.Kind.EXPIRED),
+    ):
+        numbers = [analytics.subscribers(creator, when, kind) for when in (period, previous)]
+        yield _subscriber_tile(name, *numbers, rows=reverse("subscriptions") + _query(period, kind=kind.value))
+    yield _reply_tile(
+        analytics.reply_time(creator, period), analytics.reply_time(creator, previous), f"{fans}?unanswered=true"
+    )
+    today = _("Today; what it was before is not kept.")
+    yield Tile(_("Fans"), [_number(analytics.total_fans(creator))], today, fans)
+    seen = _("Seen in the last %(days)d days") % {"days": ACTIVE_DAYS}
+    active = _number(analytics.active_fans(creator, now))
+    yield Tile(_("Active fans"), [active], f"{seen}. {today}", f"{fans}?seenWithinDays={ACTIVE_DAYS}")
+    value = amount(analytics.lifetime_value(creator), creator.currency)
+    spent = _("All that all fans ever spent.")
+    yield Tile(_("Lifetime value"), [value], f"{spent} {today}", f"{fans}?sort=-valueCents")
+
+
+def _money_tile(
+    name: str, creator: Creator, here: Sequence[Money] | None, before: Sequence[Money] | None, *, rows: str
+) -> Tile:
+    if here is None:
+        return Tile(name, [], "", rows, nothing=_("No payment is known yet."))
+    now, then = by_currency(here), by_currency(before)
+    currencies = sorted(now.keys() | then.keys()) or [creator.currency]
+    cents = [(code, _cents(now.get(code)), _cents(then.get(code))) for code in currencies]
+    values = [amount(value, code) for code, value, _before in cents]
+    notes = [_before(amount(earlier, code), value, earlier) for code, value, earlier in cents]
+    return Tile(name, values, " · ".join(notes), rows)
+
+
+def _subscriber_tile(name: str, here: int | None, before: int | None, *, rows: str) -> Tile:
+    if here is None:
+        return Tile(name, [], "", rows, nothing=_("No subscription was told of yet."))
+    return Tile(name, [_number(here)], _before(_number(before or 0), here, before or 0), rows)
+
+
+def _reply_tile(here: ReplyTime | None, before: ReplyTime | None, rows: str) -> Tile:
+    name, earlier = _("Reply time"), before.median if before else None
+    said = _("before: %(value)s") % {"value": duration(earlier)} if earlier is not None else _("before: not known")
+    if here is None:
+        return Tile(name, [], said, rows, nothing=_("No fan wrote in these days."))
+    counts = {"answered": here.answered, "unanswered": here.unanswered}
+    words = _("Median; %(answered)d answered, %(unanswered)d not") % counts
+    if here.median is None:
+        return Tile(name, [], f"{words} · {said}", rows, nothing=_("Nobody was answered."))
+    return Tile(name, [duration(here.median)], f"{words} · {said}", rows)
+
+
+def _before(written: str, value: int, before: int) -> str:
+    words = _("before: %(value)s") % {"value": written}
+    if before <= 0:
+        return words
+    change = round((value - before) * 100 / before)
+    return f"{words} ({'+' if change > 0 else '−' if change < 0 else '±'}{abs(change)} %)"
+
+
+def _cents(money: Money | None) -> int:
+    return money.amount_cents if money else 0
+
+
+def _number(number: int) -> str:
+    return formats.number_format(number, force_grouping=True)
+
+
+# --- Charts
+
+
+def _revenue_plots(creator: Creator, period: Period, unit: Unit, kinds: Sequence[str]) -> Iterator[Plot]:
+    """One for each currency, for they are never added."""
+    buckets = analytics.revenue_by(creator, period, unit, kinds)
+    currencies = sorted({money.currency for bucket in buckets for money in bucket.money})
+    for currency in currencies:
+        yield _revenue_plot(buckets, currency, period, unit, kinds, several=len(currencies) > 1)
+
+
+def _revenue_plot(
+    buckets: Sequence[Bucket], currency: str, period: Period, unit: Unit, kinds: Sequence[str], *, several: bool
+) -> Plot:
+    columns, table = [], []
+    for bucket in buckets:
+        money = by_currency(bucket.money).get(currency)
+        cents, name = _cents(money), _named(bucket.first, unit)
+        kind = "less" if cents < 0 else "more"
+        columns.append(Column([(kind, cents, f"{name}: {amount(cents, currency)}")]))
+        net = "–" if money is None or money.net_cents is None else amount(money.net_cents, currency)
+        cells = (amount(cents, currency), net, _number(money.payments if money else 0))
+        rows = _rows_of("transactions", bucket.first, period, unit, kind=kinds, currency=currency)
+        table.append((name, rows, cells))
+    drawn = chart(columns)
+    title = _("Revenue in %(currency)s") % {"currency": currency} if several else _("Revenue")
+    best = max(columns, key=lambda column: column.values[0][1])
+    says = _("%(count)d bars; the highest is %(best)s.") % {"count": len(columns), "best": best.values[0][2]}
+    ticks = [(amount(round(value), currency), y) for value, y in drawn.ticks]
+    heads = (_("Amount"), _("Kept"), _("Payments"))
+    return Plot("revenue", title, says, drawn, ticks, _along(buckets, unit), heads, table)
+
+
+def _subscriber_plots(creator: Creator, period: Period, unit: Unit) -> Iterator[Plot]:
+    turnovers = analytics.subscribers_by(creator, period, unit)
+    if not any(each.started or each.expired for each in turnovers):
+        return
+    columns, table = [], []
+    for each in turnovers:
+        name = _named(each.first, unit)
+        came, left = _("%(count)d new") % {"count": each.started}, _("%(count)d lost") % {"count": each.expired}
+        columns.append(Column([("more", each.started, f"{name}: {came}"), ("less", -each.expired, f"{name}: {left}")]))
+        rows = _rows_of("subscriptions", each.first, period, unit)
+        table.append((name, rows, (_number(each.started), _number(each.expired))))
+    drawn = chart(columns)
+    said = {"new": sum(each.started for each in turnovers), "lost": sum(each.expired for each in turnovers)}
+    says = _("New ones stand above the line, lost ones hang below it: %(new)d new and %(lost)d lost in all.") % said
+    ticks = [(_number(abs(round(value))), y) for value, y in drawn.ticks]
+    heads = (_("New"), _("Lost"))
+    along = _along(turnovers, unit)
+    yield Plot("subscribers", _("New and lost subscribers"), says, drawn, ticks, along, heads, table)
+
+
+def _rows_of(name: str, bucket: date, period: Period, unit: Unit, **values: object) -> str:
+    first, last = period.within(bucket, unit)
+    return reverse(name) + _query(Period(period.zone, first, last), **values)
+
+
+def _along(buckets: Sequence[Bucket] | Sequence[Turnover], unit: Unit) -> list[str]:
+    """The first, the middle and the last name below the bars."""
+    places = dict.fromkeys((0, (len(buckets) - 1) // 2, len(buckets) - 1))
+    return [_named(buckets[place].first, unit) for place in places]
+
+
+def _named(bucket: date, unit: Unit) -> str:
+    if unit == Unit.MONTH:
+        return formats.date_format(bucket, "F Y")
+    written = formats.date_format(bucket, "j M Y")
+    return _("week of %(day)s") % {"day": written} if unit == Unit.WEEK else written
+
+
+# --- The rows behind the figures
+
+
+@require_safe
+@signed_in
+def transactions(request: SignedInRequest) -> HttpResponseBase:
+    """The payments that revenue is the sum of, newest first."""
+    creator = chosen_creator(request)
+    form = PeriodForm(creator, request.GET, now=timezone.now())
+    valid = form.is_valid()
+    rows = _payments(request, form)
+    if "csv" in request.GET:
+        return _csv(exporting.payments(rows), f"transactions-{form.period.first}-{form.period.last}")
+    shown = rows.select_related("fan", "campaign")
+    context: dict[str, Any] = {"title": _("Payments"), "what": "payments", "kinds": Transaction.Kind.choices}
+    context |= {"sums": analytics.sums(rows)}
+    return _listed(request, form, shown, context, valid=valid)
+
+
+@require_safe
+@signed_in
+def subscriptions(request: SignedInRequest) -> HttpResponse:
+    """The subscriptions that began, went on or ended, newest first."""
+    creator = chosen_creator(request)
+    form = PeriodForm(creator, _without_kind(request), now=timezone.now())
+    valid = form.is_valid()
+    rows = SubscriptionEvent.objects.filter(
+        creator=creator, occurred_at__gte=form.period.begins, occurred_at__lt=form.period.ends
+    ).select_related("fan")
+    kind = request.GET.get("kind", "")
+    if kind in SubscriptionEvent.Kind.values:
+        rows = rows.filter(kind=kind)
+    context = {"title": _("Subscriptions"), "what": "subscriptions", "kinds": SubscriptionEvent.Kind.choices}
+    return _listed(request, form, rows, context, valid=valid)
+
+
+def _payments(request: SignedInRequest, form: PeriodForm) -> "QuerySet[Transaction]":
+    rows = analytics.payments(form.creator, form.period, form.kinds)
+    if currency := request.GET.get("currency"):
+        rows = rows.filter(currency=currency)
+    asked = request.GET.get("campaign")
+    if asked == "any":
+        return rows.filter(campaign__isnull=False)
+    if asked:
+        try:
+            return rows.filter(campaign__in=Campaign.objects.filter(creator=form.creator, public_id=asked))
+        except ValidationError as error:
+            raise Http404 from error
+    return rows
+
+
+def _listed(
+    request: SignedInRequest, form: PeriodForm, rows: "QuerySet[Any]", context: Mapping[str, Any], *, valid: bool
+) -> HttpResponse:
+    try:
+        found = page_of(rows, LATEST, cursor=request.GET.get("cursor", ""))
+    except ValidationError as error:
+        raise Http404(str(error)) from error
+    carried = {name: request.GET.getlist(name) for name in ("from", "to", "kind", "currency", "campaign")}
+    address = urlencode({name: value for name, value in carried.items() if any(value)}, doseq=True)
+    back = reverse("analytics") + _query(form.period)
+    everything = {
+        **context,
+        "form": form,
+        "creator": form.creator,
+        "period": form.period,
+        "rows": found.rows,
+        "back": back,
+        "chosen_kinds": request.GET.getlist("kind"),
+        "hidden": [(name, each) for name in ("currency", "campaign") for each in carried[name] if each],
+        "file": f"?{address}&csv=1",
+        "newer": f"?{address}&{urlencode({'cursor': found.previous})}" if found.previous else "",
+        "older": f"?{address}&{urlencode({'cursor': found.next})}" if found.next else "",
+    }
+    with timezone.override(form.creator.zone):
+        return render(request, ROWS, everything, status=HTTPStatus.OK if valid else HTTPStatus.BAD_REQUEST)
+
+
+def _without_kind(request: SignedInRequest) -> Any:
+    """The days alone: kinds of payments are no kinds of subscriptions."""
+    query = request.GET.copy()
+    query.pop("kind", None)
+    return query
+
+
+def _csv(lines: Iterator[str], name: str) -> StreamingHttpResponse:
+    headers = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
+    return StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8", headers=headers)
