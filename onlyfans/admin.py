@@ -12,14 +12,8 @@ from django.utils.translation import gettext_lazy as _
 from crm.clock import database_now
 from crm.models import User
 from crm.paging import BoundedPaginator
+from onlyfans.forms import SecretInput
 from onlyfans.models import Connection, Redrive, WebhookEvent
-
-
-class SecretInput(forms.PasswordInput):
-    """Never filled in by a browser: the staff's own password would silently replace what is stored."""
-
-    def __init__(self) -> None:
-        super().__init__(attrs={"autocomplete": "new-password"})
 
 
 class ConnectionForm(forms.ModelForm):

@@ -123,10 +123,13 @@ GET    /platforms/onlyfans/analytics/subscriptions           302       200   200
 GET    /platforms/onlyfans/analytics/revenue.csv             302       200   200    200     200     200   200   -
 
 GET    /platforms/connect/onlyfans                           302       200   200    200     200     200   200   -
-POST   /platforms/connect/onlyfans                           302       400   403    403     400     400   403   -
+POST   /platforms/connect/onlyfans                           302       303   403    403     303     303   403   -
        {"file": "@Username,Name"}
+GET    /platforms/connect/onlyfans/account/<creator>         302       404   403    403     200     200   404   -
+POST   /platforms/connect/onlyfans/account/<creator>         302       404   403    403     303     303   404   -
+       {"act": "save", "provider": "assisted"}
 GET    /platforms/connect/onlyfans/imports/<import>          302       404   200    200     200     200   404   -
-POST   /platforms/connect/onlyfans/imports/<import>          302       404   403    403     302     302   404   -
+POST   /platforms/connect/onlyfans/imports/<import>          302       404   403    403     303     303   404   -
        {"act": "check"}
 GET    /platforms/connect/onlyfans/imports/<import>/errors   302       404   404    404     200     200   404   -
 

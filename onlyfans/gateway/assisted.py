@@ -40,5 +40,5 @@ class AssistedGateway:
     def list_fans(self, cursor: str) -> Page[FanRecord] | Trouble:
         return Page(())
 
-    def ping(self) -> Trouble | None:
+    def ping(self, *, deadline: float | None = None) -> Trouble | None:
         return None

@@ -45,5 +45,5 @@ class LogGateway:
     def list_fans(self, cursor: str) -> Page[FanRecord] | Trouble:
         return Page(())
 
-    def ping(self) -> Trouble | None:
+    def ping(self, *, deadline: float | None = None) -> Trouble | None:
         return None

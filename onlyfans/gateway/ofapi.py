@@ -91,8 +91,8 @@ class OfapiGateway:
         query = {"limit": str(FANS_LIMIT)} | _offset(cursor)
         return pages.read(self._ask("GET", "fans", "all", query=query), partial(pages.fans_of, cursor=cursor))
 
-    def ping(self) -> Trouble | None:
-        verdict = self._call("GET", "whoami")
+    def ping(self, *, deadline: float | None = None) -> Trouble | None:
+        verdict = self._call("GET", "whoami", deadline=deadline)
         return None if isinstance(verdict, Answer) else verdict
 
     def _ask(

@@ -78,8 +78,8 @@ class OfauthGateway:
         query = {"type": "all", "limit": str(LIMIT), "offset": cursor or "0"}
         return pages.read(self._ask("GET", "subscribers", query=query), partial(pages.fans_of, cursor=cursor))
 
-    def ping(self) -> Trouble | None:
-        answer = self._ask("GET", "chats", query={"limit": "1", "offset": "0"})
+    def ping(self, *, deadline: float | None = None) -> Trouble | None:
+        answer = self._ask("GET", "chats", query={"limit": "1", "offset": "0"}, deadline=deadline)
         return None if isinstance(answer, Answer) else answer
 
     def _ask(

@@ -18,9 +18,10 @@ from pytest_django.live_server_helper import LiveServer
 
 from crm import campaigning
 from crm.clock import database_now
-from crm.models import Campaign, Conversation, Dispatch, User
+from crm.importing import running
+from crm.models import Campaign, Conversation, Creator, Dispatch, Import, ImportState, User
 from crm.models.messages import Status
-from crm.tests.factories import make_message
+from crm.tests.factories import make_import, make_message
 from onlyfans import demo
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -62,6 +63,14 @@ def _fan(name: str) -> Callable[[], str]:
     return lambda: reverse(name, args=[Conversation.objects.get(fan__name="Theo Marsh").fan.public_id])
 
 
+def _import(name: str) -> Callable[[], str]:
+    return lambda: reverse("import", args=[Import.objects.get(name=name).public_id])
+
+
+def _account() -> str:
+    return reverse("account", args=[Creator.objects.get().public_id])
+
+
 PAGES = [
     Row("sign in", _named("login"), signed_in=False),
     Row("inbox", _named("inbox"), opens=[".topbar-account > summary", ".topbar > .topbar-drawer"]),
@@ -83,7 +92,10 @@ PAGES = [
     Row("payments", _named("transactions")),
     Row("subscriptions", _named("subscriptions")),
     Row("by hand", _named("assisted")),
-    Row("import", _named("connect")),
+    Row("connect", _named("connect")),
+    Row("the account", _account, opens=["summary:has-text('Disconnect')"]),
+    Row("import, with questions", _import("asking.csv")),
+    Row("import, done", _import("done.csv"), opens=["summary.button"]),
     Row("nothing here", lambda: "/nowhere"),
 ]
 
@@ -99,6 +111,10 @@ def somebody() -> User:
     for name in ("Begun", "Not begun"):
         campaign = campaigning.draft(theo.creator, author=None, name=name, text="Hi {name|you}", audience={"rule": {}})
     campaigning.launch(Campaign.objects.exclude(pk=campaign.pk).get())
+    make_import(theo.creator, "Username,Last Seen,Colour\nava,03/04/2025,red\n", name="asking.csv")
+    done = make_import(theo.creator, "Username\nava\nb o\n", name="done.csv")
+    done.move(ImportState.RUNNING, now=database_now())
+    running.work(done)
     user = User.objects.get(username=demo.USERNAME)
     user.is_demo = False
     user.save()

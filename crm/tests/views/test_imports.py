@@ -1,9 +1,12 @@
 """The wizard, as a browser without JavaScript walks through it."""
 
+from datetime import timedelta
+
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
+from crm.clock import database_now
 from crm.importing.running import work
 from crm.models import Creator, Import, ImportState
 from crm.tests.factories import make_creator, make_user
@@ -26,7 +29,7 @@ def owner(client: Client, creator: Creator) -> Client:
 
 def upload(owner: Client, creator: Creator, text: str, name: str = "fans.csv") -> str:
     file = SimpleUploadedFile(name, text.encode())
-    answer = owner.post(CONNECT, {"creator": creator.pk, "file": file}, follow=True)
+    answer = owner.post(CONNECT, {"file": file}, follow=True)
     assert answer.status_code == 200
     return answer.redirect_chain[0][0]
 
@@ -61,7 +64,7 @@ def test_from_the_file_to_the_fans_and_back(owner: Client, creator: Creator) -> 
 def test_what_cannot_be_imported_is_said_at_the_file(owner: Client, creator: Creator) -> None:
     file = SimpleUploadedFile("fans.csv", b"Colour\nred\n")
 
-    answer = owner.post(CONNECT, {"creator": creator.pk, "file": file})
+    answer = owner.post(CONNECT, {"file": file})
 
     assert answer.status_code == 400
     assert "Colour" in answer.content.decode()
@@ -84,3 +87,74 @@ def test_a_running_import_is_cancelled(owner: Client, creator: Creator) -> None:
 
     assert Import.objects.get().state == ImportState.CANCELLED
     assert owner.post(address, {"act": "start"}).status_code == 409
+
+
+# --- Columns that nobody knows
+
+
+UNKNOWN = "Username,Colour,Shoe\nava,red,42\n"
+
+
+def test_columns_that_nobody_knows_are_named_and_block_the_import(owner: Client, creator: Creator) -> None:
+    address = upload(owner, creator, UNKNOWN)
+    page = owner.get(address).content.decode()
+    assert "<strong>Colour, Shoe</strong>" in page
+    assert "red" in page, "samples help to tell what a column is"
+
+    for act in ("check", "start"):
+        form = {"map": "1", "act": act, "column0": "handle", "column1": "", "column2": "-"}
+        answer = owner.post(address, form)
+        assert answer.status_code == 400
+        assert "Say where these columns go, or that they are left out: “Colour”." in answer.content.decode()
+    assert Import.objects.get().state == ImportState.READY
+
+
+def test_what_was_said_of_a_column_stays_said(owner: Client, creator: Creator) -> None:
+    address = upload(owner, creator, UNKNOWN)
+
+    owner.post(address, {"map": "1", "act": "check", "column0": "handle", "column1": "name", "column2": "-"})
+
+    job = Import.objects.get()
+    assert job.state == ImportState.CHECKING
+    work(job)
+    owner.post(address, {"act": "start"})
+    work(job)
+    assert creator.fans.get().name == "red"
+
+
+def test_all_that_is_not_known_is_left_out_at_once(owner: Client, creator: Creator) -> None:
+    address = upload(owner, creator, UNKNOWN)
+
+    owner.post(address, {"map": "1", "act": "leave", "column0": "handle", "column1": "", "column2": ""})
+
+    assert "Every column has its place" in owner.get(address).content.decode()
+    owner.post(address, {"act": "start"})
+    assert Import.objects.get().state == ImportState.RUNNING
+
+
+def test_a_file_is_forgotten_while_it_still_asks(owner: Client, creator: Creator) -> None:
+    address = upload(owner, creator, "Username,Last Seen\nava,03/04/2025\n")
+
+    owner.post(address, {"map": "1", "act": "cancel", "column0": "nonsense"})
+
+    assert Import.objects.get().state == ImportState.CANCELLED
+    assert "cancelled before anything was written" in owner.get(address).content.decode()
+
+
+def test_work_that_nobody_begins_is_said(owner: Client, creator: Creator) -> None:
+    address = upload(owner, creator, "Username\nava\n")
+    owner.post(address, {"act": "start"})
+    assert "run_imports" not in owner.get(address).content.decode()
+
+    Import.objects.update(asked_at=database_now() - timedelta(minutes=1))
+
+    assert "run_imports" in owner.get(address).content.decode()
+
+
+def test_the_chosen_creator_gets_the_fans(owner: Client, creator: Creator) -> None:
+    second = make_creator(creator.memberships.get().user, name="Zoe")
+
+    owner.post(f"{CONNECT}?creator={second.public_id}", {"file": SimpleUploadedFile("fans.csv", b"Username\nava\n")})
+
+    assert Import.objects.get().creator == second
+    assert "fans.csv" in owner.get(CONNECT).content.decode()
