@@ -2,12 +2,13 @@
 
 from datetime import datetime
 
-from crm.models import Import, KeptReply, TokenFamily
+from crm.models import Import, KeptReply, Session, TokenFamily
 
 
 def forget_expired(now: datetime) -> None:
     """Delete what was kept for a time that is over."""
     KeptReply.objects.expired(now).delete()
     TokenFamily.objects.expired(now).delete()
+    Session.objects.expired(now).delete()
     for job in Import.objects.expired(now):
         job.forget()

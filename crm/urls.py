@@ -14,6 +14,7 @@ from crm.views import (
     imports,
     recipients,
     segments,
+    settings,
     signing_in,
     styleguide,
 )
@@ -27,6 +28,7 @@ def page(address: str, view: Callable[..., HttpResponseBase], name: str) -> list
 sign_in = [
     *page("login", signing_in.SignInView.as_view(), name="login"),
     path("logout", signing_in.SignOutView.as_view(), name="logout"),
+    path("welcome/<uidb64>/<token>", signing_in.welcome, name="welcome"),
     path("language", signing_in.choose_language, name="choose_language"),
 ]
 
@@ -81,6 +83,22 @@ importing = [
     path("platforms/connect/onlyfans/imports/<uuid:public_id>/errors", imports.errors, name="import_errors"),
 ]
 
+own_settings = [
+    *page("settings", settings.profile.profile, name="settings"),
+    path("settings/password", settings.profile.password, name="change_password"),
+    *page("settings/sign-ins", settings.sign_ins.list_of, name="sign_ins"),
+    *page("settings/keys", settings.keys.keys, name="api_keys"),
+    path("settings/keys/<uuid:public_id>", settings.keys.revoke, name="revoke_key"),
+    *page("settings/creator", settings.creators.creator, name="creator_settings"),
+    path("settings/creator/pause", settings.creators.pause, name="pause_creator"),
+    *page("settings/team", settings.team.team, name="team"),
+    path("settings/team/<uuid:user_id>", settings.team.member, name="member"),
+    *page("settings/snippets", settings.snippets.snippets, name="snippets"),
+    *page("settings/snippets/new", settings.snippets.new, name="new_snippet"),
+    *page("settings/snippets/<uuid:public_id>", settings.snippets.snippet, name="snippet"),
+    *page("settings/sending", settings.sending.sending, name="sending"),
+]
+
 developing = page("styleguide", styleguide.styleguide, name="styleguide")
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -90,5 +108,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *campaigning,
     *figures,
     *importing,
+    *own_settings,
     *developing,
 ]

@@ -72,6 +72,8 @@ WSGI_APPLICATION = "huntaze.wsgi.application"
 # Every address works with and without a trailing slash by its own pattern; a POST is never redirected.
 APPEND_SLASH = False
 AUTH_USER_MODEL = "crm.User"
+#: Sessions that say whose they are: everybody sees and ends their own.
+SESSION_ENGINE = "crm.models.sessions"
 AUTHENTICATION_BACKENDS = ["huntaze.signing_in.SignInBackend"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

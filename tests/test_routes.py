@@ -133,6 +133,40 @@ POST   /platforms/connect/onlyfans/imports/<import>          302       404   403
        {"act": "check"}
 GET    /platforms/connect/onlyfans/imports/<import>/errors   302       404   404    404     200     200   404   -
 
+GET    /settings                                             302       200   200    200     200     200   200   -
+POST   /settings                                             302       302   302    302     302     302   302   -
+       {"first_name": "Mia", "undo_seconds": "5"}
+POST   /settings/password                                    302       302   302    302     302     302   302   -
+       {"old_password": "<password>", "new_password1": "another-horse-1", "new_password2": "another-horse-1"}
+GET    /settings/sign-ins                                    302       200   200    200     200     200   200   -
+POST   /settings/sign-ins                                    302       302   302    302     302     302   302   -
+GET    /settings/keys                                        302       200   200    200     200     200   200   -
+POST   /settings/keys                                        302       201   201    201     201     201   201   -
+       {"name": "Reports", "scopes": "read", "days": "30"}
+POST   /settings/keys/<key>                                  302       404   404    404     404     302   404   -
+GET    /settings/creator?creator=<creator>                   302       404   200    200     200     200   200   -
+POST   /settings/creator?creator=<creator>                   302       404   403    403     303     303   403   -
+       {"name": "Mia", "timezone": "UTC", "pace": "5/60"}
+POST   /settings/creator/pause?creator=<creator>             302       404   403    403     303     303   403   -
+       {"act": "pause", "reason": "Holiday."}
+GET    /settings/team?creator=<creator>                      302       404   200    200     200     200   200   -
+POST   /settings/team?creator=<creator>                      302       404   403    403     201     201   403   -
+       {"username": "newcomer", "role": "chatter"}
+POST   /settings/team/<member>?creator=<creator>             302       404   403    403     303     303   403   -
+       {"act": "role", "role": "viewer"}
+GET    /settings/snippets?creator=<creator>                  302       404   200    200     200     200   200   -
+GET    /settings/snippets/new?creator=<creator>              302       404   403    200     200     200   200   -
+POST   /settings/snippets/new?creator=<creator>              302       404   403    303     303     303   403   -
+       {"name": "Goodbye", "text": "Goodbye {name|dear}!"}
+GET    /settings/snippets/<snippet>                          302       404   403    200     200     200   404   -
+POST   /settings/snippets/<snippet>                          302       404   403    403     303     303   404   -
+       {"delete": "1"}
+GET    /settings/sending                                     302       403   403    403     403     403   200   -
+POST   /settings/sending                                     302       403   403    403     403     403   302   -
+       {"act": "stop", "reason": "Fire."}
+GET    /welcome/<member>/made-up                             404       404   404    404     404     404   404   -
+POST   /welcome/<member>/made-up                             404       404   404    404     404     404   404   -
+
 POST   /api/auth/token                                       200       200   200    200     200     200   200   -
        {"username": "owner", "password": "<password>"}
 POST   /api/auth/refresh                                     401       401   401    401     401     401   401   -
@@ -444,6 +478,7 @@ def make_world() -> dict[str, object]:
         "creator": creator.public_id,
         "fan": fan.public_id,
         "tag": Tag.objects.add(creator, name="VIP").public_id,
+        "member": User.objects.get(username="chatter").public_id,
         "other_tag": Tag.objects.add(creator, name="Whale").public_id,
         "note": Note.objects.write(fan, author=User.objects.get(username="owner"), text="Likes milk.").public_id,
         "snippet": Snippet.objects.create(creator=creator, name="Hello", text="Hello {name|there}!").public_id,

@@ -10,10 +10,10 @@ from django.http import HttpRequest, StreamingHttpResponse
 from django.utils.translation import gettext as _text
 from django.utils.translation import gettext_lazy as _
 
-from crm import erasing, exporting
+from crm import erasing, exporting, sign_ins
 from crm.admin.erasing import Erased
 from crm.admin.lines import ReasonForm
-from crm.admin.tables import Long, fans_found
+from crm.admin.tables import Long, OneByOne, fans_found
 from crm.admin.writing import WritesToMany
 from crm.clock import database_now
 from crm.models import Creator, Fan, ImportKind, Line, Membership, User
@@ -33,9 +33,15 @@ class MembershipInline(admin.TabularInline):
 
 
 @admin.register(User)
-class HuntazeUserAdmin(UserAdmin):
+class HuntazeUserAdmin(OneByOne[User], UserAdmin):
     list_display = ("username", "email", "is_staff", "is_active", "last_login")
     readonly_fields = ("public_id", "last_login", "date_joined")
+    show_full_result_count = False
+    actions = ("sign_out_everywhere",)
+
+    @admin.action(description=_("Sign out everywhere"), permissions=["change"])
+    def sign_out_everywhere(self, request: HttpRequest, users: QuerySet[User]) -> None:
+        self.one_by_one(request, users, lambda user: sign_ins.end_all(user, but=""))
 
 
 @admin.register(Creator)

@@ -16,6 +16,7 @@ from crm.models.presences import Presence
 from crm.models.recipients import Recipient
 from crm.models.replies import KeptReply
 from crm.models.segments import Segment
+from crm.models.sessions import Session
 from crm.models.snippets import Snippet
 from crm.models.tags import FanTag, Tag, TagInUse
 from crm.models.transactions import Payment, SubscriptionEvent, Transaction
@@ -55,6 +56,7 @@ __all__ = [
     "Presence",
     "Recipient",
     "Segment",
+    "Session",
     "Snippet",
     "StateForbids",
     "Subscription",

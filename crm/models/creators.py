@@ -1,7 +1,7 @@
 """The tenant: one account on one platform, and who may work for it."""
 
 import uuid
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from django.conf import settings
@@ -89,6 +89,16 @@ class Creator(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def change(self, **values: Any) -> None:
+        """Write ``name``, ``timezone`` or ``pace`` and nothing else of the row. Raises ValidationError by column.
+
+        A changed pace holds from the next message on; what was granted stays granted.
+        """
+        for column, value in values.items():
+            setattr(self, column, value)
+        self.clean_fields(exclude=[field.name for field in self._meta.fields if field.name not in values])
+        self.save(update_fields=values)
 
     @property
     def zone(self) -> ZoneInfo:

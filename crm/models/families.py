@@ -15,6 +15,11 @@ from crm.models.users import User
 
 
 class TokenFamilyQuerySet(models.QuerySet["TokenFamily"]):
+    def alive(self, user: User, now: datetime) -> "list[TokenFamily]":
+        """Those whose tokens are good, the newest first."""
+        open_ones = self.filter(user=user, ended_at=None, expires_at__gt=now).select_related("user")
+        return [family for family in open_ones.order_by("-id") if family.is_alive]
+
     def expired(self, now: datetime) -> Self:
         return self.filter(expires_at__lt=now)
 

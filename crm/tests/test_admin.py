@@ -40,6 +40,7 @@ from crm.models import (
     Presence,
     Recipient,
     Segment,
+    Session,
     Snippet,
     SubscriptionEvent,
     Tag,
@@ -170,7 +171,7 @@ def staff() -> Callable[..., Client]:
 class TestPages:
     def test_every_model_of_the_ledger_is_registered(self) -> None:
         """But for those that are a part of another one, or that keep what nobody should read."""
-        hidden = {Draft, FanTag, ImportChunk, ImportPart, KeptReply, Presence, Tally}
+        hidden = {Draft, FanTag, ImportChunk, ImportPart, KeptReply, Presence, Session, Tally}
         registered = {model for model in admin.site._registry if model._meta.app_label in ("crm", "admin")}
 
         assert registered == {*ALL}
@@ -599,6 +600,14 @@ class TestAccess:
         family.refresh_from_db()
         assert key.revoked_at
         assert not family.is_alive
+
+    def test_a_person_is_signed_out_everywhere(self, staff: Callable[..., Client], client: Client) -> None:
+        user = make_user()
+        client.force_login(user)
+
+        run(staff("view_user", "change_user"), "sign_out_everywhere", user)
+
+        assert client.get(reverse("settings")).status_code == 302
 
     def test_whoever_may_only_look_revokes_nothing(self, staff: Callable[..., Client]) -> None:
         key, _secret = ApiKey.issue(make_user(), name="Reports", scopes=["read"])
