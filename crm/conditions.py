@@ -220,7 +220,15 @@ def _messaged(since: datetime, scope: Scope) -> Q:
 
 def _troubled(scope: Scope) -> Q:
     """A message to the fan needs a look: it failed, or nobody knows what became of it."""
-    return Q(Exists(Message.objects.filter(conversation__fan=scope.this_fan, status__in=FOR_A_PERSON)))
+    # Few do: the fans are found from those messages, not the messages looked for with every fan.
+    troubled = Message.objects.filter(creator__in=scope.creators, status__in=FOR_A_PERSON)
+    return scope.of_fan(pk__in=troubled.values("conversation__fan"))
+
+
+def _priority(wanted: bool, scope: Scope) -> Q:
+    if not wanted:
+        return scope.of_fan(is_priority=False)
+    return scope.of_fan(pk__in=Fan.objects.filter(creator__in=scope.creators, is_priority=True).values("pk"))
 
 
 def _among_the_top(percent: int, scope: Scope) -> Q:
@@ -311,7 +319,7 @@ CONDITIONS: Mapping[str, Condition] = {
         _("Was written to in the last hours"),
         lambda hours, s: _messaged(s.now - timedelta(hours=hours), s),
     ),
-    "priority": Condition(_FLAG, _("Priority fan"), lambda yes, s: s.of_fan(is_priority=yes)),
+    "priority": Condition(_FLAG, _("Priority fan"), _priority),
     "reachable": Condition(
         _FLAG, _("Can be written to"), lambda yes, s: _flag(~s.of_fan(platform_id="") & s.of_fan(blocked_at=None), yes)
     ),

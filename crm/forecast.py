@@ -3,7 +3,6 @@
 Computed from rows only. It is an estimate of a queue that others may join with a higher priority, never a promise.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,10 +12,12 @@ from django.utils.translation import gettext as _
 from crm.clock import database_now
 from crm.models import Campaign, Dispatch, HoldCause, Line, Message, Tally
 from crm.models.campaigns import WAITING
-from crm.models.messages import IN_FLIGHT, UNKNOWN_HOLDS_CONVERSATION, Status
+from crm.models.messages import IN_FLIGHT, UNKNOWN_HOLDS_CONVERSATION, Place, Status
 
 #: Dispatch looks at a held line again within a second; this is generous.
 RENEWED_WITHIN = timedelta(seconds=5)
+#: Of a message that went while it was looked at.
+NOWHERE = Place(0, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,8 @@ def forecasts(
 ) -> dict[int, Forecast]:
     """The forecast of each waiting message among ``messages``, by primary key.
 
-    Five queries, however many wait; three for a caller that has read the creators' ``lines`` and the ``dispatch`` row.
+    Three queries, however many wait; one for a caller that has read the creators' ``lines`` and the ``dispatch`` row;
+    one more when some belong to campaigns.
     """
     waiting = [message for message in messages if message.status in (Status.QUEUED, *IN_FLIGHT)]
     if not waiting:
@@ -53,12 +55,7 @@ def forecasts(
     if lines is None:
         lines = Line.objects.select_related("creator").filter(creator__in=creators)
     line_of = {line.creator_id: line for line in lines}
-    in_flight = Message.objects.filter(creator__in=creators, status=Status.HANDED_OVER)
-    handed_over = Counter(in_flight.values_list("creator", flat=True))
-    ahead = Message.objects.filter(pk__in=[message.pk for message in waiting]).how_many_ahead(now)
-    conversations = {message.conversation_id for message in waiting}
-    unknown = Message.objects.filter(conversation__in=conversations).unknown_and_holding(now)
-    held = dict(unknown.order_by("sending_at").values_list("conversation", "sending_at"))
+    places = Message.objects.filter(pk__in=[message.pk for message in waiting]).places(now)
     campaigns = {message.campaign_id for message in waiting if message.campaign_id}
     stopped = Campaign.objects.held(now).in_bulk(campaigns) if campaigns else {}
     return {
@@ -66,8 +63,7 @@ def forecasts(
             message,
             line_of[message.creator_id],
             dispatch,
-            before_it=handed_over[message.creator_id] + ahead.get(message.pk, 0),
-            unknown_since=held.get(message.conversation_id),
+            place=places.get(message.pk, NOWHERE),
             campaign=stopped.get(message.campaign_id or 0),
             now=now,
         )
@@ -80,8 +76,7 @@ def _forecast(
     line: Line,
     dispatch: Dispatch,
     *,
-    before_it: int,
-    unknown_since: datetime | None,
+    place: Place,
     campaign: Campaign | None,
     now: datetime,
 ) -> Forecast:
@@ -94,13 +89,13 @@ def _forecast(
         return obstacle
     if obstacle := _obstacle(message, line, dispatch, now):
         return obstacle
-    if unknown_since:
+    if place.unknown_since:
         return Forecast(
-            unknown_since + UNKNOWN_HOLDS_CONVERSATION,
+            place.unknown_since + UNKNOWN_HOLDS_CONVERSATION,
             "blocked",
             _("It waits until it is known what became of the message before it, at the latest until then."),
         )
-    return _by_pace(line, before_it, now)
+    return _by_pace(line, place.before_it, now)
 
 
 def _everybody_waits(line: Line, dispatch: Dispatch) -> Forecast | None:

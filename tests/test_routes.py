@@ -63,6 +63,19 @@ POST   /messages/onlyfans/<conversation>/messages/<failed>   302       404   403
        {"act": "retry"}
 POST   /messages/onlyfans/<conversation>/messages/<unknown>  302       404   403    403     303     303   404   -
        {"act": "sent"}
+POST   /messages/onlyfans/<conversation>/assign              302       404   403    303     303     303   404   -
+       {"to": ""}
+POST   /messages/onlyfans/<conversation>/presence            302       404   200    200     200     200   404   -
+POST   /messages/onlyfans/<conversation>/draft               302       404   403    303     303     303   404   -
+       {"text": "Hel"}
+GET    /messages/onlyfans/<conversation>/snippets            302       404   403    200     200     200   404   -
+GET    /messages/onlyfans/<conversation>/fan                 302       404   200    200     200     200   404   -
+POST   /messages/onlyfans/<conversation>/fan/tags            302       404   403    303     303     303   404   -
+       {"add": "Night owl"}
+POST   /messages/onlyfans/<conversation>/fan/notes           302       404   403    303     303     303   404   -
+       {"text": "Likes milk.", "category": "personal"}
+POST   /messages/onlyfans/<conversation>/fan/notes/<note>    302       404   403    403     303     303   404   -
+       {"act": "delete"}
 GET    /messages/assisted                                    302       200   200    200     200     200   200   -
 POST   /messages/assisted/<queued>                           302       404   403    409     409     409   404   -
        {"act": "sent"}

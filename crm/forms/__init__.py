@@ -2,6 +2,6 @@
 
 from crm.forms.chosen import ChosenFansForm
 from crm.forms.fields import DollarsField, LinesField, TextField
-from crm.forms.replies import ReplyForm
+from crm.forms.replies import DraftForm, ReplyForm
 
-__all__ = ["ChosenFansForm", "DollarsField", "LinesField", "ReplyForm", "TextField"]
+__all__ = ["ChosenFansForm", "DollarsField", "DraftForm", "LinesField", "ReplyForm", "TextField"]

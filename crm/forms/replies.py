@@ -1,7 +1,8 @@
 """The composer of the inbox."""
 
 from datetime import datetime, timedelta
-from uuid import uuid4
+from typing import Any
+from uuid import UUID, uuid4
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -9,8 +10,12 @@ from django.http import QueryDict
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from crm import composing
 from crm.forms.fields import DollarsField, LinesField, TextField
-from crm.models import Conversation, Message, User
+from crm.models import AnsweredMeanwhile, Conversation, Draft, Message, User
+
+#: What of the form a draft keeps, as it was typed.
+DRAFTED = ("text", "price", "media_urls", "send_at", "priority", "client_key")
 
 
 class ReplyForm(forms.Form):
@@ -39,10 +44,34 @@ class ReplyForm(forms.Form):
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
     )
 
-    def __init__(self, data: QueryDict | None = None) -> None:
-        super().__init__(data, label_suffix="")
+    priority = forms.TypedChoiceField(
+        label=_("Its turn"),
+        required=False,
+        choices=[
+            (10, _("Before all that waits")),
+            (5, _("In turn, before campaigns")),
+            (1, _("When nothing else waits")),
+        ],
+        coerce=int,
+        empty_value=None,
+        initial=Message.PRIORITY_MAX,
+    )
+    #: The newest message on the page; empty where there was none, absent from a page that does not know.
+    seen = forms.CharField(required=False, widget=forms.HiddenInput)
+    anyway = forms.BooleanField(required=False)
+
+    #: Why it was not sent, when somebody else has answered since the page was made.
+    answered: AnsweredMeanwhile | None = None
+
+    def __init__(self, data: QueryDict | None = None, initial: dict[str, Any] | None = None) -> None:
+        super().__init__(data, label_suffix="", initial=initial)
         # With it the browser would cut a long paste without a word; the page counts, the server refuses.
         del self.fields["text"].widget.attrs["maxlength"]
+
+    @classmethod
+    def of(cls, draft: Draft | None) -> "ReplyForm":
+        """The composer with what was begun, or an empty one."""
+        return cls(initial={name: getattr(draft, name) for name in DRAFTED} if draft else None)
 
     def clean_send_at(self) -> datetime | None:
         chosen: datetime | None = self.cleaned_data["send_at"]
@@ -56,14 +85,20 @@ class ReplyForm(forms.Form):
             return None
         typed = self.cleaned_data
         try:
-            message = conversation.queue(
-                text=typed["text"],
+            message = composing.reply(
+                conversation,
                 author=author,
+                text=typed["text"],
                 price_cents=typed["price"],
                 media_urls=typed["media_urls"],
                 send_at=typed["send_at"],
+                priority=typed["priority"] or Message.PRIORITY_MAX,
                 client_key=typed["client_key"],
+                seen=self._seen(conversation),
             )
+        except AnsweredMeanwhile as error:
+            self.answered = error
+            return None
         except ValidationError as refusal:
             for name, errors in refusal.error_dict.items():
                 self.add_error(self.SHOWN_AT.get(name), ValidationError(errors))
@@ -72,6 +107,15 @@ class ReplyForm(forms.Form):
             self._offer_as_a_new_one()
             return None
         return message
+
+    def _seen(self, conversation: Conversation) -> int | None:
+        """None: nothing is asked about what the writer has seen."""
+        if self.cleaned_data["anyway"] or "seen" not in self.data:
+            return None
+        try:
+            return conversation.key_of_seen(UUID(self.cleaned_data["seen"]))
+        except ValueError:
+            return 0
 
     def _says_the_same(self, message: Message) -> bool:
         """False for a form sent, changed (say after the back button) and sent again with the same key."""
@@ -89,3 +133,24 @@ class ReplyForm(forms.Form):
             None,
             _("An earlier version of this message is on its way already. Send again to send this one too."),
         )
+
+
+class DraftForm(forms.ModelForm):
+    """The composer as somebody leaves it: anything may be in it, as long as it can be kept."""
+
+    text = TextField(required=False, max_length=Draft.TEXT_MAX, strip=False)
+    media_urls = TextField(required=False, max_length=Draft.MEDIA_MAX, strip=False)
+    client_key = forms.UUIDField(required=False)
+
+    class Meta:
+        model = Draft
+        fields = DRAFTED
+
+    def keep(self, conversation: Conversation, user: User) -> bool:
+        """False for what cannot be kept."""
+        if not self.is_valid():
+            return False
+        typed = {name: self.cleaned_data[name] for name in DRAFTED}
+        typed["client_key"] = typed["client_key"] or uuid4()
+        Draft.objects.keep(conversation, user, **typed)
+        return True

@@ -293,6 +293,13 @@ class Conversation(models.Model):
             if not Conversation.objects.filter(pk=self.pk, unread_count__gt=0).update(unread_count=0, seq=seq):
                 transaction.set_rollback(True)
 
+    def mark_unread(self) -> None:
+        """Somebody wants to come back to it: it counts as one that nobody has read."""
+        with transaction.atomic():
+            seq = Line.objects.stamp(self.creator_id)
+            if not Conversation.objects.filter(pk=self.pk, unread_count=0).update(unread_count=1, seq=seq):
+                transaction.set_rollback(True)
+
     def keep_order(self, message: Message) -> int:
         """Raise what waits before it to its priority; the answer is the one it needs to stay before the later ones.
 

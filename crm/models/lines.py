@@ -1,16 +1,17 @@
 """The queue's own rows: each creator's place in it, and what the dispatch loop last said about itself."""
 
 import uuid
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Self
 
 from django.conf import settings
-from django.db import models, transaction
+from django.db import connection, models, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce, Least
 from django.utils.translation import gettext as _text
 from django.utils.translation import gettext_lazy as _
 
+from crm.clock import database_now
 from crm.pace import TEXT_MAX as PACE_MAX
 
 REASON_MAX = 300
@@ -206,6 +207,15 @@ class Dispatch(models.Model):
     def current(cls) -> "Dispatch":
         row, _created = cls._default_manager.get_or_create(pk=1)
         return row
+
+    @classmethod
+    def at_this_moment(cls) -> "tuple[Dispatch, datetime]":
+        """The row, and the database's time, in one query."""
+        if connection.vendor == "sqlite":
+            return cls.current(), database_now()
+        clock = models.Func(function="clock_timestamp", output_field=models.DateTimeField())
+        row = cls._default_manager.annotate(now=clock).filter(pk=1).first()
+        return (row, row.now.astimezone(UTC)) if row else (cls.current(), database_now())
 
     @classmethod
     def note(cls, **changes: object) -> None:

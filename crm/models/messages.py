@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
@@ -94,6 +95,18 @@ PRIORITY_MIN, PRIORITY_MAX = 1, 10
 UNKNOWN_HOLDS_CONVERSATION = timedelta(minutes=15)
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """How many go before a message, and since when the outcome of an earlier one is unknown, if one is."""
+
+    before_it: int
+    unknown_since: datetime | None
+
+
+def _how_many(rows: "models.QuerySet[Message]") -> Subquery:
+    return Subquery(rows.values("creator").annotate(how_many=Count("pk")).values("how_many"))
+
+
 class MessageQuerySet(models.QuerySet["Message"]):
     def for_user(self, user: "User | AnonymousUser") -> Self:
         return self.filter(visible_to(user))
@@ -175,21 +188,26 @@ class MessageQuerySet(models.QuerySet["Message"]):
         """Unknown outcomes young enough to hold the rest of their conversation."""
         return self.filter(status=Status.UNKNOWN, sending_at__gt=now - UNKNOWN_HOLDS_CONVERSATION)
 
-    def how_many_ahead(self, now: datetime) -> dict[int, int]:
-        """For each of these messages, by primary key, how many due ones of its line go before it. One query."""
+    def places(self, now: datetime) -> "dict[int, Place]":
+        """Where each of these messages stands in its line, by primary key. One query."""
+        line = Message.objects.filter(creator=OuterRef("creator")).order_by()
         before_it = (
-            Message.objects.waiting()
+            line.waiting()
             .going(now)
             .filter(
                 Q(priority__gt=OuterRef("priority"))
                 | Q(priority=OuterRef("priority"), send_at__lt=OuterRef("send_at"))
                 | Q(priority=OuterRef("priority"), send_at=OuterRef("send_at"), id__lt=OuterRef("id")),
-                creator=OuterRef("creator"),
                 due_at__lte=now,
             )
         )
-        counted = before_it.order_by().values("creator").annotate(how_many=Count("pk")).values("how_many")
-        return dict(self.annotate(ahead=Subquery(counted)).exclude(ahead=None).values_list("pk", "ahead"))
+        unknown = Message.objects.filter(conversation=OuterRef("conversation")).unknown_and_holding(now)
+        found = self.annotate(
+            ahead=_how_many(before_it),
+            handed_over=_how_many(line.filter(status=Status.HANDED_OVER)),
+            unknown_since=Subquery(unknown.order_by("-sending_at").values("sending_at")[:1]),
+        ).values_list("pk", "ahead", "handed_over", "unknown_since")
+        return {pk: Place((ahead or 0) + (handed_over or 0), since) for pk, ahead, handed_over, since in found}
 
     def lease_lost(self, now: datetime) -> Self:
         """Messages whose holder has not been heard of for longer than the lease."""

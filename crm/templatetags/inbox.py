@@ -10,6 +10,9 @@ from django.utils import formats, timezone
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
+from crm.importing.money import decimals_of
+from crm.models import Transaction
+
 register = template.Library()
 
 SUFFIXES = {
@@ -37,6 +40,15 @@ def initials(name: str) -> str:
 def dollars(cents: int) -> str:
     whole, rest = divmod(cents, 100)
     return f"${whole:,}.{rest:02d}" if rest else f"${whole:,}"
+
+
+@register.filter
+def paid(payment: Transaction) -> str:
+    """What came in, or with a minus went back, in its own currency."""
+    decimals = decimals_of(payment.currency)
+    amount = f"{abs(payment.amount_cents) / 10**decimals:,.{decimals}f}"
+    sign = "−" if payment.amount_cents < 0 else ""
+    return f"{sign}${amount}" if payment.currency == "USD" else f"{sign}{amount} {payment.currency}"
 
 
 @register.filter

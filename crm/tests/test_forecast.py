@@ -269,7 +269,7 @@ class TestManyAtOnce:
     ) -> None:
         messages = [make_message(conversation, due_at=now) for _number in range(rows)]
 
-        with django_assert_num_queries(5):
+        with django_assert_num_queries(3):
             forecasts(messages, now=now)
 
     def test_does_not_ask_again_for_what_the_page_has_read(
@@ -278,5 +278,5 @@ class TestManyAtOnce:
         messages = [make_message(conversation, due_at=now) for _number in range(10)]
         lines, dispatch = [conversation.creator.line], Dispatch.current()
 
-        with django_assert_num_queries(3):
+        with django_assert_num_queries(1):
             forecasts(messages, now=now, lines=lines, dispatch=dispatch)

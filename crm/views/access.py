@@ -71,17 +71,30 @@ def chosen_creator(request: SignedInRequest) -> Creator:
     What is asked for is remembered in the session. ``components/_creator_switch.html`` shows the choice. Raises
     Http404 for an id that is foreign or unknown, and NoCreator, which ``signed_in`` answers.
     """
-    request.creators = list(Creator.objects.for_user(request.user))
-    if not request.creators:
+    creators = creators_of(request)
+    if not creators:
         raise NoCreator
-    by_id = {str(creator.public_id): creator for creator in request.creators}
+    by_id = {str(creator.public_id): creator for creator in creators}
     if asked := request.GET.get("creator"):
         if asked not in by_id:
             raise Http404
-        if request.session.get(CHOSEN) != asked:
-            request.session[CHOSEN] = asked
-    request.creator = by_id.get(asked or request.session.get(CHOSEN, ""), request.creators[0])
+        choose(request, by_id[asked])
+    request.creator = by_id.get(asked or request.session.get(CHOSEN, ""), creators[0])
     return request.creator
+
+
+def choose(request: SignedInRequest, creator: Creator) -> None:
+    """This page and the next ones are of ``creator``, one of the user's."""
+    request.creator, asked = creator, str(creator.public_id)
+    if len(creators_of(request)) > 1 and request.session.get(CHOSEN) != asked:
+        request.session[CHOSEN] = asked
+
+
+def creators_of(request: SignedInRequest) -> list[Creator]:
+    """The user's creators, each with its line; read once a request."""
+    if not hasattr(request, "creators"):
+        request.creators = list(Creator.objects.for_user(request.user).select_related("line"))
+    return request.creators
 
 
 def writes(request: SignedInRequest, creator: Creator) -> bool:

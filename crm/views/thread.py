@@ -4,18 +4,21 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from math import ceil
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet, Subquery, prefetch_related_objects
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 
 from crm.forecast import Forecast, forecasts
-from crm.models import Conversation, Dispatch, Line, Message
+from crm.models import Conversation, Dispatch, Line, Message, User
 from crm.models.messages import CANCELLABLE, OUTCOME_OPEN
 
 PAGE = 50
+#: What is shown before, and after, a message that was looked for.
+AROUND = 25
 # One answer never holds more bubbles than this, however far back somebody has scrolled.
 WINDOW_MAX = 500
 GROUP_WITHIN = timedelta(minutes=5)
@@ -46,10 +49,14 @@ TROUBLED = (Status.FAILED, Status.UNKNOWN, Status.NEEDS_PERSON)
 
 @dataclass(frozen=True)
 class Bubble:
+    """``undo_seconds`` is how long its reader, who wrote it, can still take it back; ``is_hit``: it was looked for."""
+
     message: Message
     forecast: Forecast | None
     starts_day: bool
     starts_group: bool
+    undo_seconds: int = 0
+    is_hit: bool = False
 
     @property
     def is_waiting(self) -> bool:
@@ -89,7 +96,7 @@ class Bubble:
     @property
     def goes_at(self) -> datetime | None:
         """When its turn comes. For what goes right now a time would only be wrong a second later."""
-        if self.is_scheduled or self.forecast is None or self.forecast.reason in ("next", "now"):
+        if self.is_scheduled or self.forecast is None or self.forecast.reason in ("next", "now", "undo"):
             return None
         return self.forecast.at
 
@@ -126,29 +133,43 @@ class Thread:
     def start(self) -> Message | None:
         return self.bubbles[0].message if self.bubbles else None
 
+    @property
+    def newest(self) -> Message | None:
+        """The one that came in last of those that are shown: the others can have been written without being seen."""
+        return max((bubble.message for bubble in self.bubbles), key=lambda message: message.pk, default=None)
+
 
 def thread_of(
-    conversation: Conversation, dispatch: Dispatch, *, start: UUID | None = None, older: UUID | None = None
+    conversation: Conversation,
+    dispatch: Dispatch,
+    *,
+    now: datetime,
+    reader: User,
+    start: UUID | None = None,
+    older: UUID | None = None,
+    around: UUID | None = None,
 ) -> Thread:
-    """The newest page; or everything from ``start`` on; or everything from one page before ``older`` on.
+    """The newest page; or everything from ``start`` on; or everything from one page before ``older`` on; or a page with
+    ``around`` in its middle.
 
-    The stretch always begins at a message, so new ones at its end never push the oldest one off the page.
+    The stretch always begins at a message, so new ones at its end never push the oldest one off the page. An id that is
+    not there gives the newest page.
     """
-    messages = conversation.messages.select_related("author").prefetch_related("attachments")
+    page = _Page(conversation, dispatch, now, reader, hit=around)
+    messages = conversation.messages.select_related("author")
     newest_first = messages.order_by("-send_at", "-id")
-    named = start or older
-    first = messages.filter(public_id=named).first() if named else None
-    if first and older:
-        first = [first, *newest_first.filter(_before(first))[:PAGE]][-1]
-    if first is None:
-        page = list(newest_first[: PAGE + 1])
-        return Thread(_bubbles(conversation, dispatch, page[:PAGE][::-1]), has_older=len(page) > PAGE, has_newer=False)
-    stretch = list(messages.exclude(_before(first)).order_by("send_at", "id")[: WINDOW_MAX + 1])
-    return Thread(
-        _bubbles(conversation, dispatch, stretch[:WINDOW_MAX]),
-        has_older=messages.filter(_before(first)).exists(),
-        has_newer=len(stretch) > WINDOW_MAX,
-    )
+    named, back, on = (older, PAGE, WINDOW_MAX - PAGE) if older else (around, AROUND, AROUND)
+    if start:
+        named, back, on = start, 0, WINDOW_MAX
+    if named:
+        place = conversation.messages.filter(public_id=named)
+        since = list(messages.filter(~_before(place)).order_by("send_at", "id")[: on + 1])
+        if since and since[0].public_id == named:
+            earlier = list(newest_first.filter(_before(place))[: back + 1])
+            shown = [*earlier[:back][::-1], *since[:on]]
+            return page.of(shown, has_older=len(earlier) > back, has_newer=len(since) > on)
+    newest = list(newest_first[: PAGE + 1])
+    return page.of(newest[:PAGE][::-1], has_older=len(newest) > PAGE, has_newer=False)
 
 
 def held_stamp(line: Line | None, dispatch: Dispatch, *, now: datetime) -> str:
@@ -166,21 +187,40 @@ def held_stamp(line: Line | None, dispatch: Dispatch, *, now: datetime) -> str:
     return f"{zlib.crc32(repr(seen).encode()):08x}"
 
 
-def _before(message: Message) -> Q:
-    return Q(send_at__lte=message.send_at) & (Q(send_at__lt=message.send_at) | Q(id__lt=message.pk))
+def _before(place: QuerySet[Message]) -> Q:
+    """Earlier in the thread than the one message of ``place``; nothing is when there is none."""
+    send_at, key = Subquery(place.values("send_at")), Subquery(place.values("pk"))
+    return Q(send_at__lte=send_at) & (Q(send_at__lt=send_at) | Q(id__lt=key))
 
 
-def _bubbles(conversation: Conversation, dispatch: Dispatch, messages: Sequence[Message]) -> list[Bubble]:
-    line: Line | None = getattr(conversation.creator, "line", None)
-    waiting = forecasts(messages, lines=[line] if line else None, dispatch=dispatch)
-    bubbles: list[Bubble] = []
-    previous: Message | None = None
-    for message in messages:
-        starts_day = previous is None or _day(previous) != _day(message)
-        starts_group = starts_day or previous is None or not _belong_together(previous, message)
-        bubbles.append(Bubble(message, waiting.get(message.pk), starts_day, starts_group))
-        previous = message
-    return bubbles
+@dataclass(frozen=True)
+class _Page:
+    conversation: Conversation
+    dispatch: Dispatch
+    now: datetime
+    reader: User
+    hit: UUID | None
+
+    def of(self, messages: Sequence[Message], *, has_older: bool, has_newer: bool) -> Thread:
+        line: Line | None = getattr(self.conversation.creator, "line", None)
+        if line:
+            line.creator = self.conversation.creator
+        prefetch_related_objects(messages, "attachments")
+        waiting = forecasts(messages, now=self.now, lines=[line] if line else None, dispatch=self.dispatch)
+        bubbles: list[Bubble] = []
+        previous: Message | None = None
+        for message in messages:
+            starts_day = previous is None or _day(previous) != _day(message)
+            starts_group = starts_day or previous is None or not _belong_together(previous, message)
+            undo, is_hit = self._undo_seconds(message), message.public_id == self.hit
+            bubbles.append(Bubble(message, waiting.get(message.pk), starts_day, starts_group, undo, is_hit))
+            previous = message
+        return Thread(bubbles, has_older, has_newer)
+
+    def _undo_seconds(self, message: Message) -> int:
+        mine = message.author_id == self.reader.pk and message.status == Status.QUEUED
+        held_back = mine and message.send_at <= self.now < message.due_at
+        return ceil((message.due_at - self.now).total_seconds()) if held_back else 0
 
 
 def _day(message: Message) -> date:

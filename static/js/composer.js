@@ -4,10 +4,14 @@
 // first is on its way. Replies are posted one after the other, in the order they were written, and go on being posted
 // when another conversation is opened meanwhile.
 
+// What the server does not have yet, by conversation: what it has comes with the page.
 const drafts = new Map();
 // What came back unsent, by conversation: what was written after it must not overtake it.
 const returned = new Map();
 let line = Promise.resolve();
+
+const FIELDS = ["text", "price", "media_urls", "send_at", "priority", "client_key"];
+const PAUSE = 1000;
 
 const composer = () => document.getElementById("composer");
 const isOpen = (conversation) => composer()?.dataset.conversation === conversation;
@@ -33,20 +37,65 @@ function count(form) {
 }
 
 function written(form) {
-  const { text, price, media_urls, send_at, client_key } = form.elements;
-  const draft = { text, price, media_urls, send_at, client_key };
+  const draft = {};
+  for (const name of FIELDS) draft[name] = form.elements[name];
   for (const name of Object.keys(draft)) draft[name] = draft[name].value;
   return draft;
 }
 
+// Kept here at once and on the server when the typing pauses. Requests go one at a time, so that none passes another.
+let saving = Promise.resolve();
+const timers = new Map();
+
 function keepDraft(form) {
-  const draft = written(form);
-  if (draft.text || draft.price || draft.media_urls || draft.send_at) drafts.set(form.dataset.conversation, draft);
-  else drafts.delete(form.dataset.conversation);
+  const { conversation } = form.dataset;
+  drafts.set(conversation, written(form));
+  clearTimeout(timers.get(conversation));
+  timers.set(conversation, setTimeout(() => saveDraft(form), PAUSE));
 }
 
+function saveDraft(form, { leaving = false } = {}) {
+  const { conversation } = form.dataset;
+  clearTimeout(timers.get(conversation));
+  const draft = drafts.get(conversation);
+  if (!draft) return saving;
+  const save = async () => {
+    const response = await ask(form.dataset.draft, draft, { keepalive: leaving, token: form.elements.csrfmiddlewaretoken.value });
+    if (response.ok && drafts.get(conversation) === draft) drafts.delete(conversation);
+    tellDraft(form, response.ok ? "kept" : "lost");
+  };
+  saving = leaving ? save() : saving.then(save);
+  saving = saving.catch(() => tellDraft(form, "lost"));
+  return saving;
+}
+
+function tellDraft(form, outcome) {
+  const state = form.querySelector(".draft-state");
+  state.textContent = outcome ? state.dataset[outcome] : "";
+}
+
+function ask(address, values, { keepalive = false, token, signal } = {}) {
+  const body = new FormData();
+  for (const [name, value] of Object.entries(values)) body.append(name, value);
+  return fetch(address, {
+    method: "POST",
+    // The cookie is fresher than the form after a new sign-in in another tab.
+    headers: {
+      "HX-Request": "true",
+      "X-CSRFToken": document.cookie.match(/(?:^|; )csrftoken=([^;]+)/)?.[1] ?? token,
+    },
+    body,
+    // Browsers allow it for small bodies only.
+    keepalive: keepalive && (values.text ?? "").length + (values.media_urls ?? "").length < 10_000,
+    signal,
+  });
+}
+
+addEventListener("pagehide", () => composer() && saveDraft(composer(), { leaving: true }));
+
 function fill(form, values) {
-  for (const name of ["text", "price", "media_urls", "send_at", "client_key"]) form.elements[name].value = values[name] ?? "";
+  for (const name of FIELDS) form.elements[name].value = values[name] ?? "";
+  if (!form.elements.priority.value) form.elements.priority.selectedIndex = 0;
   if (values.price || values.media_urls || values.send_at) form.querySelector("details").open = true;
   count(form);
 }
@@ -57,6 +106,8 @@ function empty(form) {
   for (const error of form.querySelectorAll(".errorlist, .alert:not([data-trouble])")) error.remove();
   for (const field of form.querySelectorAll("[aria-invalid]")) field.removeAttribute("aria-invalid");
   form.querySelector("[data-trouble]").hidden = true;
+  clearTimeout(timers.get(form.dataset.conversation));
+  tellDraft(form, "");
   drafts.delete(form.dataset.conversation);
 }
 
@@ -64,7 +115,7 @@ function start() {
   const form = composer();
   if (!form) return;
   const draft = drafts.get(form.dataset.conversation);
-  if (draft && !form.elements.text.value) fill(form, draft);
+  if (draft) fill(form, draft);
   count(form);
 }
 
@@ -85,11 +136,14 @@ document.addEventListener("keydown", (event) => {
 
 // --- Sending
 
+const TROUBLES = { 401: "signedOut", 409: "answered" };
+
 document.addEventListener("submit", (event) => {
   const form = event.target.closest("#composer");
   if (!form) return;
+  if (event.submitter?.formAction.endsWith("/draft")) return;
   event.preventDefault();
-  const reply = Object.fromEntries(new FormData(form));
+  const reply = Object.fromEntries(new FormData(form, event.submitter));
   const conversation = form.dataset.conversation;
   returned.delete(conversation);
   showPending(reply);
@@ -112,22 +166,10 @@ function dropPending(key) {
 
 async function post(address, conversation, reply) {
   if (returned.has(conversation)) return restore(conversation, reply, "unreachable");
-  const { csrfmiddlewaretoken, ...values } = reply;
-  const body = new FormData();
-  for (const [name, value] of Object.entries(values)) body.append(name, value);
-  body.set("from", (isOpen(conversation) && document.getElementById("thread-start")?.value) || "");
-  const response = await fetch(address, {
-    method: "POST",
-    // The cookie is fresher than the form after a new sign-in in another tab.
-    headers: {
-      "HX-Request": "true",
-      "X-CSRFToken": document.cookie.match(/(?:^|; )csrftoken=([^;]+)/)?.[1] ?? csrfmiddlewaretoken,
-    },
-    body,
-    // Closing the tab right after pressing Send still sends; browsers allow that for small bodies only.
-    keepalive: reply.text.length + reply.media_urls.length < 10_000,
-    signal: AbortSignal.timeout(20_000),
-  });
+  const { csrfmiddlewaretoken: token, ...values } = reply;
+  values.from = (isOpen(conversation) && document.getElementById("thread-start")?.value) || "";
+  // Closing the tab right after pressing Send still sends.
+  const response = await ask(address, values, { keepalive: true, token, signal: AbortSignal.timeout(20_000) });
   const answer = await response.text();
   if (response.ok) {
     showThread(conversation, answer, Number(response.headers.get("Huntaze-Seq")));
@@ -135,15 +177,21 @@ async function post(address, conversation, reply) {
   } else if (response.status === 400 && isOpen(conversation)) {
     showErrors(answer);
     dropPending(reply.client_key);
+  } else if (response.status === 409 && isOpen(conversation)) {
+    showThread(conversation, answer, Number(response.headers.get("Huntaze-Seq")));
+    showErrors(answer);
+    dropPending(reply.client_key);
+    returned.set(conversation, reply.text);
   } else {
-    restore(conversation, reply, response.status === 401 ? "signedOut" : response.status >= 500 ? "unreachable" : "refused");
+    restore(conversation, reply, TROUBLES[response.status] ?? (response.status >= 500 ? "unreachable" : "refused"));
   }
 }
 
 function showThread(conversation, html, seq) {
   const thread = document.getElementById("thread");
   if (thread?.dataset.conversation !== conversation || seq < Number(thread.dataset.seq)) return;
-  htmx.swap(thread, html, { swapStyle: "morph:outerHTML" }, { contextElement: thread });
+  const answer = new DOMParser().parseFromString(html, "text/html").getElementById("thread");
+  htmx.swap(thread, answer.outerHTML, { swapStyle: "morph:outerHTML" }, { contextElement: thread });
 }
 
 // Whatever was typed while the answer was on its way stays, below what has to be corrected.
@@ -152,13 +200,17 @@ function rejoined(first, second) {
 }
 
 function showErrors(html) {
-  const typed = composer().elements.text.value;
-  composer().outerHTML = html;
+  showComposer(html, composer().elements.text.value);
+  const form = composer();
+  keepDraft(form);
+  (form.querySelector("[aria-invalid]") ?? form.elements.text).focus();
+}
+
+function showComposer(html, typed = "") {
+  composer().replaceWith(new DOMParser().parseFromString(html, "text/html").getElementById("composer"));
   const form = composer();
   form.elements.text.value = rejoined(form.elements.text.value, typed);
   count(form);
-  keepDraft(form);
-  (form.querySelector("[aria-invalid]") ?? form.elements.text).focus();
 }
 
 function restore(conversation, reply, trouble) {
@@ -174,10 +226,55 @@ function restore(conversation, reply, trouble) {
   if (!form) return drafts.set(conversation, values);
   fill(form, values);
   keepDraft(form);
+  complain(form, trouble);
+}
+
+function complain(form, trouble) {
   const alert = form.querySelector("[data-trouble]");
   alert.querySelector("p").textContent = alert.dataset[trouble];
   alert.hidden = false;
 }
+
+// --- Taking back: the server joins the text with what was typed since, so it must have that first
+
+document.addEventListener(
+  "submit",
+  async (event) => {
+    const button = event.submitter;
+    if (button?.value !== "undo" || !composer()) return;
+    event.preventDefault();
+    event.stopPropagation();
+    const form = event.target;
+    const conversation = composer().dataset.conversation;
+    button.disabled = true;
+    await saveDraft(composer());
+    const token = form.elements.csrfmiddlewaretoken.value;
+    const response = await ask(form.action, { act: "undo" }, { token }).catch(() => null);
+    if (!isOpen(conversation)) return;
+    if (!response?.ok) {
+      button.disabled = false;
+      return complain(composer(), "unreachable");
+    }
+    const html = await response.text();
+    const bubble = form.closest(".message").id;
+    showThread(conversation, html, Number(response.headers.get("Huntaze-Seq")));
+    showComposer(html);
+    if (!document.getElementById(bubble)?.classList.contains("cancelled")) complain(composer(), "late");
+    composer().elements.text.focus();
+  },
+  true,
+);
+
+// The button goes when its time is over; until then it says how long it has.
+function countDown() {
+  for (const button of document.querySelectorAll("[data-undo]")) {
+    button.until ??= performance.now() + button.dataset.seconds * 1000;
+    const left = Math.ceil((button.until - performance.now()) / 1000);
+    button.dataset.left = left;
+    if (left <= 0) button.closest("form").hidden = true;
+  }
+}
+setInterval(countDown, 250);
 
 // --- Parts of the page were replaced
 

@@ -134,15 +134,74 @@ document.addEventListener(
   true,
 );
 
+// --- Who else is here: said, and asked, at most every 15 s, while somebody looks
+
+const BEAT = 15_000;
+let typedAt = -Infinity;
+
+function beat() {
+  const beside = document.querySelector("[data-beat]");
+  if (!beside || document.hidden) return;
+  htmx.ajax("POST", beside.dataset.beat, {
+    target: beside,
+    swap: "innerHTML",
+    values: { writing: performance.now() - typedAt < BEAT ? "1" : "" },
+  });
+}
+
+document.addEventListener("input", (event) => {
+  if (event.target.closest("#composer")) typedAt = performance.now();
+});
+setInterval(beat, BEAT);
+
+// --- The card: beside the thread where there is room, else over it
+
+const card = () => document.getElementById("card");
+
+function fillCard() {
+  const body = document.getElementById("card-body");
+  if (!body?.getClientRects().length || !body.querySelector("[data-card-waits]")) return;
+  htmx.ajax("GET", body.dataset.address, { target: body, swap: "innerHTML" });
+}
+
+function toggleCard(open) {
+  const panes = document.querySelector(".panes");
+  panes.classList.toggle("with-card", open);
+  fillCard();
+  if (panes.classList.contains("with-card")) card().focus();
+  else document.querySelector("[data-card-toggle]")?.focus();
+}
+
+document.addEventListener("click", (event) => {
+  if (event.target.closest("[data-card-close]")) return toggleCard(false);
+  if (!event.target.closest("[data-card-toggle]") || event.ctrlKey || event.metaKey) return;
+  event.preventDefault();
+  toggleCard();
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && event.target.closest?.("#card") && document.querySelector(".with-card")) toggleCard(false);
+});
+addEventListener("resize", fillCard);
+
 // --- Another conversation was opened in place
 
 function opened(event) {
+  document.querySelector(".panes").classList.remove("with-card");
+  arrived();
   const composer = document.querySelector("#composer textarea");
   const hasList = Boolean(document.getElementById("list")?.offsetParent);
   // Whoever clicks wants to write; whoever moves by keyboard stays in the list; where the list is gone, start at the top.
   if (!hasList) document.getElementById("thread-title")?.focus();
   else if (composer && canHover.matches && event.detail.requestConfig.triggeringEvent?.detail) composer.focus();
 }
+
+function arrived() {
+  typedAt = -Infinity;
+  beat();
+  fillCard();
+  document.querySelector(".message.hit")?.scrollIntoView({ block: "center" });
+}
+addEventListener("DOMContentLoaded", arrived);
 
 // --- The connection
 

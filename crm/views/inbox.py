@@ -1,0 +1,208 @@
+"""What the inbox's pages share: the conversation somebody asks for, the list beside it, and the whole page."""
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, TypedDict
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.db.models import Exists, FilteredRelation, OuterRef, Q, Subquery
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils import timezone
+
+from crm.conditions import Scope
+from crm.forms import ReplyForm
+from crm.inbox import ALL, COUNTED_MAX, VIEWS, counts, listed, tags_of, with_tags
+from crm.models import Conversation, Creator, Dispatch, Draft, Line
+from crm.views.access import SignedInRequest, creators_of
+from crm.views.notices import Notice, notices_for
+from crm.views.thread import held_stamp, thread_of
+
+if TYPE_CHECKING:
+    from django_stubs_ext import WithAnnotations
+
+    class Permission(TypedDict):
+        may_send: bool
+        may_decide: bool
+        draft: Draft | None
+
+    #: As ``find`` gives it.
+    Found = WithAnnotations[Conversation, Permission]
+else:
+    Found = Conversation
+
+PAGE = 50
+TEMPLATE = "crm/conversations/detail.html"
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+Context = dict[str, Any]
+
+
+def find(request: SignedInRequest, public_id: UUID) -> Found:
+    """The conversation with its creator's line as it was before all else is read: what changes later, the next poll
+    sees. It becomes the page of its creator."""
+    writers, managers = (
+        creators.filter(pk=OuterRef("creator_id"))
+        for creators in (Creator.objects.sendable_by(request.user), Creator.objects.managed_by(request.user))
+    )
+    mine = with_tags(Conversation.objects.for_user(request.user)).annotate(
+        draft=FilteredRelation("drafts", condition=Q(drafts__user=request.user)),
+        may_send=Exists(writers),
+        may_decide=Exists(managers),
+    )
+    shown = mine.select_related("fan", "creator__line", "draft", "assigned_to")
+    chosen = get_object_or_404(shown, public_id=public_id)
+    # Where there is none, Django leaves the name unset.
+    chosen.draft = getattr(chosen, "draft", None)
+    request.creator = chosen.creator
+    return chosen
+
+
+@dataclass(frozen=True)
+class Overview:
+    """What the list's page says beside the list: read first, so that nothing after it is missed."""
+
+    now: datetime
+    dispatch: Dispatch
+    notices: Sequence[Notice]
+    stamp: str
+
+
+def overview(request: SignedInRequest) -> Overview:
+    """Of all the user's creators: a stop is news whichever of them is looked at."""
+    dispatch, now = Dispatch.at_this_moment()
+    lines = [line for creator in creators_of(request) if (line := line_of(creator))]
+    notices = notices_for(lines, dispatch, now=now)
+    seen = [line.seq for line in lines if line.creator_id == request.creator.pk], notices, timezone.localdate(now)
+    return Overview(now, dispatch, notices, stamp=f"{zlib.crc32(repr(seen).encode()):08x}")
+
+
+def line_of(creator: Creator) -> Line | None:
+    line: Line | None = getattr(creator, "line", None)
+    if line:
+        # Their words name it; read with it, it needs no query.
+        line.creator = creator
+    return line
+
+
+def list_context(request: SignedInRequest, chosen: Conversation | None, seen: Overview) -> Context:
+    scope = Scope(frozenset([request.creator.pk]), seen.now, request.user.pk, fan="fan__", talk="")
+    name = request.GET.get("show") if request.GET.get("show") in VIEWS else ALL
+    assert name
+    rows = with_tags(listed(VIEWS[name], scope).newest_first()).select_related("fan", "assigned_to")
+    page = list(rows.filter(_from_cursor(request.GET.get("before", "")))[: PAGE + 1])
+    shown, is_first = page[:PAGE], "before" not in request.GET
+    if chosen and chosen.last_message_at and name != ALL:
+        shown = _with_opened(page, chosen, is_first=is_first)
+    numbers, carried = counts(scope), _carried(request)
+    opened = {"chosen": str(chosen.public_id)} if chosen else {}
+    return {
+        "rows": [(row, tags_of(row)) for row in shown],
+        "older": query_string(carried | {"before": _cursor(page[PAGE - 1])}) if len(page) > PAGE else "",
+        "is_first_page": is_first,
+        "newest": query_string({key: value for key, value in carried.items() if key != "before"}),
+        "view": VIEWS[name],
+        "view_name": name,
+        "views": [(key, view, numbers[key]) for key, view in VIEWS.items()],
+        "counted_max": COUNTED_MAX,
+        "carry": query_string(carried),
+        "notices": seen.notices,
+        "list_address": reverse("conversation_list") + query_string(carried | opened | {"after": seen.stamp}),
+    }
+
+
+def _with_opened(page: list[Conversation], chosen: Conversation, *, is_first: bool) -> list[Conversation]:
+    """A page's rows, and the opened one in its place although opening it made it read."""
+    rows = page[:PAGE]
+    if chosen in rows:
+        return rows
+    with_it = sorted([*rows, chosen], key=_age, reverse=True)
+    is_newer, is_older = not is_first and with_it[0] == chosen, len(page) > PAGE and with_it[-1] == chosen
+    return rows if is_newer or is_older else with_it
+
+
+def _age(row: Conversation) -> Any:
+    return row.last_message_at, row.pk
+
+
+def thread_context(request: SignedInRequest, chosen: Found, dispatch: Dispatch, now: datetime) -> Context:
+    after, held = stamps(chosen, dispatch, now)
+    # A reply posts the start along, so that the answer covers what the page shows.
+    start = as_uuid(request.POST.get("from") or request.GET.get("from"))
+    older, around = as_uuid(request.GET.get("older")), as_uuid(request.GET.get("message"))
+    thread = thread_of(chosen, dispatch, now=now, start=start, older=older, around=around, reader=request.user)
+    stretch = {"from": str(thread.start.public_id)} if thread.start else {}
+    return {
+        "conversation": chosen,
+        "address": address_of(request, chosen),
+        "thread": thread,
+        "seq": after,
+        "thread_address": reverse("messages", args=[chosen.public_id])
+        + query_string(_carried(request) | {"after": after, "held": held} | stretch),
+        "older_address": reverse("messages", args=[chosen.public_id]),
+        "acts_query": query_string(_carried(request) | stretch),
+    }
+
+
+def stamps(chosen: Conversation, dispatch: Dispatch, now: datetime) -> tuple[str, str]:
+    """The creator's change number, and what else the words below a waiting message depend on."""
+    line = line_of(chosen.creator)
+    return str(line.seq if line else 0), held_stamp(line, dispatch, now=now)
+
+
+def whole_page(
+    request: SignedInRequest, chosen: Found, form: ReplyForm, status: HTTPStatus = HTTPStatus.OK
+) -> HttpResponse:
+    seen = overview(request)
+    context = list_context(request, chosen, seen) | thread_context(request, chosen, seen.dispatch, seen.now)
+    return render(request, TEMPLATE, context | {"form": form}, status=status)
+
+
+def thread_alone(request: SignedInRequest, chosen: Found, **more: Any) -> HttpResponse:
+    dispatch, now = Dispatch.at_this_moment()
+    context = thread_context(request, chosen, dispatch, now)
+    response = render(request, f"{TEMPLATE}#thread", context | more)
+    # The page drops an answer that is older than what it shows.
+    response["Huntaze-Seq"] = context["seq"]
+    return response
+
+
+def address_of(request: SignedInRequest, chosen: Conversation) -> str:
+    return reverse("conversation", args=[chosen.public_id]) + query_string(_carried(request))
+
+
+def _carried(request: SignedInRequest) -> dict[str, str]:
+    """The view and the page of the list, which every link within the inbox keeps."""
+    return {name: request.GET[name] for name in ("show", "before") if request.GET.get(name)}
+
+
+def query_string(values: dict[str, str]) -> str:
+    return f"?{urlencode(values)}" if values else ""
+
+
+def as_uuid(text: str | None) -> UUID | None:
+    try:
+        return UUID(text or "")
+    except ValueError:
+        return None
+
+
+def _cursor(row: Conversation) -> str:
+    """Where the next page begins: by value, so a row that moves up meanwhile moves no page."""
+    assert row.last_message_at, "the list shows no other"
+    return f"{(row.last_message_at - EPOCH) // timedelta(microseconds=1)}.{row.public_id}"
+
+
+def _from_cursor(cursor: str) -> Q:
+    microseconds, _dot, public_id = cursor.partition(".")
+    try:
+        at, last = EPOCH + timedelta(microseconds=int(microseconds)), UUID(public_id)
+    except (ValueError, OverflowError):
+        return Q()
+    same = Conversation.objects.filter(public_id=last).values("id")
+    return Q(last_message_at__lte=at) & (Q(last_message_at__lt=at) | Q(id__lt=Subquery(same)))
