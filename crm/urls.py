@@ -12,7 +12,9 @@ from crm.views import (
     fan,
     fan_card,
     fans,
+    goto,
     imports,
+    preferences,
     presence,
     recipients,
     replies,
@@ -37,6 +39,8 @@ sign_in = [
 
 inbox = [
     *page("messages/onlyfans", conversations.inbox, name="inbox"),
+    *page("messages/onlyfans/preferences", preferences.preferences, name="inbox_preferences"),
+    path("messages/onlyfans/goto", goto.goto, name="goto"),
     path("messages/onlyfans/conversations", conversations.conversations, name="conversation_list"),
     *page("messages/onlyfans/<uuid:public_id>", conversations.conversation, name="conversation"),
     path("messages/onlyfans/<uuid:public_id>/messages", conversations.messages, name="messages"),

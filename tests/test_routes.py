@@ -63,6 +63,10 @@ POST   /messages/onlyfans/<conversation>/messages/<failed>   302       404   403
        {"act": "retry"}
 POST   /messages/onlyfans/<conversation>/messages/<unknown>  302       404   403    403     303     303   404   -
        {"act": "sent"}
+GET    /messages/onlyfans/preferences                        302       200   200    200     200     200   200   -
+POST   /messages/onlyfans/preferences                        302       303   303    303     303     303   303   -
+       {"undo_seconds": "10"}
+GET    /messages/onlyfans/goto                               302       200   200    200     200     200   200   -
 POST   /messages/onlyfans/<conversation>/assign              302       404   403    303     303     303   404   -
        {"to": ""}
 POST   /messages/onlyfans/<conversation>/presence            302       404   200    200     200     200   404   -

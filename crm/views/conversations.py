@@ -85,7 +85,7 @@ def messages(request: SignedInRequest, public_id: UUID) -> HttpResponse:
 @require_POST
 @signed_in
 def mark_read(request: SignedInRequest, public_id: UUID) -> HttpResponse:
-    """Posted by the page once somebody looks at it, or by its button without JavaScript.
+    """Posted by the page once somebody looks at it, or by its button without JavaScript. ``act`` unread takes it back.
 
     A GET alone, say of a prefetching browser, reads nothing. Somebody who may only look on leaves it unread
     for those who answer.
@@ -95,8 +95,9 @@ def mark_read(request: SignedInRequest, public_id: UUID) -> HttpResponse:
         raise PermissionDenied
     if request.POST.get("act") == "unread":
         chosen.mark_unread()
-    else:
-        chosen.mark_read()
+        # Back on its page, looking at it would read it again.
+        return see_other(reverse("inbox"))
+    chosen.mark_read()
     if request.htmx:
         return HttpResponse(status=HTTPStatus.NO_CONTENT)
     return see_other(address_of(request, chosen))

@@ -16,6 +16,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from crm.conditions import Scope
+from crm.finding import find_in_inbox
 from crm.forms import ReplyForm
 from crm.inbox import ALL, COUNTED_MAX, VIEWS, counts, listed, tags_of, with_tags
 from crm.models import Conversation, Creator, Dispatch, Draft, Line
@@ -91,6 +92,10 @@ def line_of(creator: Creator) -> Line | None:
 
 
 def list_context(request: SignedInRequest, chosen: Conversation | None, seen: Overview) -> Context:
+    """The list, or what was found by ``q`` in its place."""
+    if query := request.GET.get("q", "").strip():
+        found = find_in_inbox(request.creator, query)
+        return {"query": query, "found": found, "carry": query_string(_carried(request)), "notices": seen.notices}
     scope = Scope(frozenset([request.creator.pk]), seen.now, request.user.pk, fan="fan__", talk="")
     name = request.GET.get("show") if request.GET.get("show") in VIEWS else ALL
     assert name
@@ -177,8 +182,8 @@ def address_of(request: SignedInRequest, chosen: Conversation) -> str:
 
 
 def _carried(request: SignedInRequest) -> dict[str, str]:
-    """The view and the page of the list, which every link within the inbox keeps."""
-    return {name: request.GET[name] for name in ("show", "before") if request.GET.get(name)}
+    """The view and the page of the list, or the words looked for, which every link within the inbox keeps."""
+    return {name: request.GET[name] for name in ("show", "before", "q") if request.GET.get(name)}
 
 
 def query_string(values: dict[str, str]) -> str:

@@ -63,7 +63,22 @@ function holdOrder(event) {
     Idiomorph.morph(shown, row.outerHTML);
     htmx.process(shown);
   }
-  document.getElementById("list-held").hidden = false;
+  tellHeld(incoming, event.detail.target);
+}
+
+// Those that came up or in: what stands before them in the new order did not in the old one.
+function tellHeld(incoming, shown) {
+  const order = Array.from(shown.querySelectorAll(".row"), (row) => row.id);
+  let highest = Infinity;
+  let held = 0;
+  for (const row of Array.from(incoming.querySelectorAll(".row")).reverse()) {
+    const place = order.indexOf(row.id);
+    if (place === -1 || place > highest) held += 1;
+    else highest = place;
+  }
+  const button = document.getElementById("list-held");
+  button.hidden = false;
+  button.querySelector("span").textContent = button.dataset.words.replace("%d", Math.max(held, 1));
 }
 
 function releaseOrder() {

@@ -234,7 +234,7 @@ def test_the_row_under_the_pointer_does_not_move(opened: Page, creator: Creator,
 
     expect(opened.locator(f"#c-{older.public_id}")).to_contain_text("Me first")
     expect(names).to_have_text(["Daniel", "Sofia"])
-    expect(opened.get_by_role("button", name="Show what is new")).to_be_visible()
+    expect(opened.get_by_role("button", name="1 new")).to_be_visible()
 
     opened.get_by_label("Message to Daniel").hover()
     expect(names).to_have_text(["Sofia", "Daniel"])

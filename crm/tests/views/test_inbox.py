@@ -188,6 +188,7 @@ def test_no_page_costs_more_than_12_queries_however_much_it_shows(
         *((place, {"show": name}) for name in inbox.VIEWS),
         (place, older),
         (place, {"message": str(message.public_id)}),
+        (place, {"q": "hello", "message": str(message.public_id)}),
         (reverse("messages", args=[opened.public_id]), older),
         (reverse("conversation_list"), {"chosen": str(opened.public_id)}),
         (reverse("fan_card", args=[opened.public_id]), {}),
@@ -196,3 +197,30 @@ def test_no_page_costs_more_than_12_queries_however_much_it_shows(
     for address, query in pages:
         with django_assert_max_num_queries(12):
             assert signed_in.get(address, query).status_code == 200
+
+
+class TestSearch:
+    def test_a_hit_leads_to_its_message_and_the_results_stay_beside_it(
+        self, signed_in: Client, conversation: Conversation
+    ) -> None:
+        said = make_message(conversation, status=Status.RECEIVED, text="That <b>balcony</b> light")
+        make_message(text="A foreign balcony", status=Status.RECEIVED)
+
+        page = signed_in.get(reverse("inbox"), {"q": "balc"}).content.decode()
+
+        assert "That &lt;b&gt;<mark>balcony</mark>" in page
+        assert "foreign" not in page
+        hit = re.findall(r'<a href="([^"]*message=[^"]*)"', page)
+        assert len(hit) == 1
+        opened = signed_in.get(hit[0].replace("&amp;", "&").split("#")[0]).content.decode()
+        assert f'id="m-{said.public_id}" class="message in settled starts-group hit"' in opened
+        assert "<mark>balcony</mark>" in opened
+
+    def test_a_fan_is_found_by_name(self, signed_in: Client, conversation: Conversation) -> None:
+        page = signed_in.get(reverse("inbox"), {"q": "dani"})
+
+        assert names_in(page) == ["Daniel"]
+
+    @pytest.mark.parametrize("query", ["nobody", "!!!", "x" * 500, "\0"])
+    def test_nothing_found_says_so(self, signed_in: Client, conversation: Conversation, query: str) -> None:
+        assert "Nothing found" in signed_in.get(reverse("inbox"), {"q": query}).content.decode()
