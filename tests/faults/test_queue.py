@@ -95,7 +95,7 @@ def test_f7_what_sqs_delivers_five_times_backwards_and_the_next_day_again_is_sen
 
 
 def test_f8_poison_ends_among_the_dead_letters_and_holds_nobody_up(scene: Scene) -> None:
-    scene.stage.set_queue(visibility=2, receives_max=2)
+    scene.stage.set_queue(visibility=2, receives_max=5)
     before, *conversations = scene.conversations(6)
     (letter,) = letters_of(scene, [before])
     poison = [
