@@ -13,10 +13,12 @@ from django.db import transaction
 from crm.clock import database_now
 from crm.models import Fan, Message, Payment, SubscriptionEvent, Transaction
 from crm.models.messages import ON_THE_PLATFORM, OUTCOME_OPEN, Direction, Status
+from onlyfans import payments
 from onlyfans.chats import StillSending, take_in
 from onlyfans.delivery import session_lost
 from onlyfans.gateway.contract import ChatMessage
 from onlyfans.gateway.notation import Unreadable, cents_of, id_of, text_of, time_of
+from onlyfans.gateway.pages import payment_of
 from onlyfans.models import WebhookEvent
 from onlyfans.payloads import Payload, amount_of, fan_of, linked_message, record, words
 
@@ -161,46 +163,9 @@ def _tip_received(event: WebhookEvent, payload: Payload) -> None:
     )
 
 
-#: The platform's own word for a payment that came to nothing.
-CAME_TO_NOTHING = frozenset({"failed", "cancelled", "canceled", "refunded", "error", "undo", "chargeback"})
-#: What a payment was for, by the first of these words in its type or its description.
-_KINDS = (
-    ("subscription", Transaction.Kind.SUBSCRIPTION),
-    ("tip", Transaction.Kind.TIP),
-    ("message", Transaction.Kind.MESSAGE),
-    ("post", Transaction.Kind.POST),
-    ("stream", Transaction.Kind.STREAM),
-)
-
-
-def payment_of(payload: Payload, fan: Fan | None, *, source: Transaction.Source) -> Payment:
-    """A transaction as the platform lists it. Raises Unreadable."""
-    description = text_of(payload.get("description"), name="payload.description")
-    # "Tip from Post Malone" is no post.
-    about = f"{words(payload, 'type')} {description.partition(' from ')[0]}".lower()
-    return Payment(
-        kind=next((kind for word, kind in _KINDS if word in about), Transaction.Kind.OTHER),
-        amount_cents=cents_of(payload.get("amount"), name="payload.amount"),
-        fee_cents=cents_of(payload.get("fee"), name="payload.fee") or None,
-        net_cents=cents_of(payload.get("net"), name="payload.net") or None,
-        currency=(words(payload, "currency") or "USD").upper()[:3],
-        occurred_at=time_of(payload.get("createdAt")),
-        description=description,
-        source=source,
-        fan=fan,
-        platform_id=id_of(payload.get("id"), name="payload.id"),
-    )
-
-
 def _transaction(event: WebhookEvent, payload: Payload) -> None:
     """Money moved. An unlock, a tip or a subscription was told of by an event of its own, before or after."""
-    creator = event.connection.creator
-    if words(payload, "status").lower() in CAME_TO_NOTHING:
-        log.info("a payment that came to nothing", creator=creator.pk)
-        return
-    person = record(payload.get("user") or payload.get("fan"))
-    fan = fan_of(creator, person, name="payload.user") if person else None
-    Transaction.objects.record(creator, [payment_of(payload, fan, source=Transaction.Source.EVENT)])
+    payments.take_in(event.connection.creator, [payment_of(payload)], source=Transaction.Source.EVENT)
 
 
 # --- Subscriptions

@@ -1,4 +1,4 @@
-"""Reading an account: its fans, its chats, and the messages that no webhook told.
+"""Reading an account: its fans, its chats, and the messages and payments that no webhook told.
 
 One task reads one page and writes where it was (``Connection.sync_cursor``), so a reading can stop anywhere and goes on
 from there; whatever is read twice is known by its id. A reading goes back to where the last complete one began, and a
@@ -32,6 +32,7 @@ from onlyfans.gateway import (
     Gateway,
     NoGateway,
     Page,
+    PaymentRecord,
     Rejected,
     SessionLost,
     Throttled,
@@ -39,6 +40,7 @@ from onlyfans.gateway import (
     gateway_for,
 )
 from onlyfans.models import Connection, Provider
+from onlyfans.payments import take_in as take_in_payments
 from onlyfans.queue import Carrier
 
 log = structlog.get_logger(__name__)
@@ -55,6 +57,8 @@ FANS_EVERY = timedelta(days=1)
 AGAIN_FIRST, AGAIN_MAX = timedelta(seconds=30), timedelta(hours=1)
 #: A provider that forgets where a list was would give its first page for ever.
 LIST_PAGES_MAX, CHAT_PAGES_MAX = 2_000, 500
+#: What a reading counts on its way.
+COUNTS = ("fans_read", "chats_read", "messages_read", "payments_read")
 
 
 @dataclass(slots=True)
@@ -72,6 +76,7 @@ class Reading:
     fans_read: int = 0
     chats_read: int = 0
     messages_read: int = 0
+    payments_read: int = 0
 
     @classmethod
     def begin(cls, connection: Connection, now: datetime) -> Self:
@@ -177,6 +182,17 @@ def _read_page(connection: Connection, gateway: Gateway, reading: Reading) -> Tr
         with transaction.atomic():
             _take_in_fans(connection, reading, fans)
             _went_on(connection, reading)
+    elif reading.stage == "payments":
+        payments = gateway.list_payments(reading.cursor, since=reading.goes_back_to())
+        if isinstance(payments, Rejected):
+            # A key that may not see the money: messages are no less worth reading.
+            log.warning("payments not read", creator=connection.creator_id, code=payments.code)
+            payments = Page(())
+        if not isinstance(payments, Page):
+            return payments
+        with transaction.atomic():
+            _take_in_payments(connection, reading, payments)
+            _went_on(connection, reading)
     else:
         chats = gateway.list_chats(reading.cursor)
         if not isinstance(chats, Page):
@@ -193,7 +209,7 @@ def _went_on(connection: Connection, reading: Reading) -> None:
     if reading.is_over:
         changes |= {"sync_cursor": {}, "synced_at": datetime.fromisoformat(reading.began)}
         changes["sync_at"] = now + timedelta(minutes=settings.SYNC_MINUTES or 15)
-        counts = {name: getattr(reading, name) for name in ("fans_read", "chats_read", "messages_read")}
+        counts = {name: getattr(reading, name) for name in COUNTS}
         log.info("account read", creator=connection.creator_id, **counts)
     else:
         changes |= {"sync_cursor": asdict(reading), "sync_at": now + PAUSE}
@@ -245,7 +261,15 @@ def _take_in_chats(connection: Connection, reading: Reading, page: Page[ChatHead
         identify(connection.creator, head.person.platform_id, handle=head.person.handle, name=head.person.name)
     reading.chats = [head.person.platform_id for head in active]
     # The list goes by the latest message: where nothing is new, nothing after it is.
-    reading.turn_list(to=page.next if active else "", then="done")
+    reading.turn_list(to=page.next if active else "", then="payments")
+
+
+def _take_in_payments(connection: Connection, reading: Reading, page: Page[PaymentRecord]) -> None:
+    since = reading.goes_back_to()
+    young = [payment for payment in page.items if payment.occurred_at >= since]
+    take_in_payments(connection.creator, young, source=Transaction.Source.SYNC)
+    reading.payments_read += len(young)
+    reading.turn_list(to=page.next if young else "", then="done")
 
 
 def _take_in_messages(connection: Connection, reading: Reading, page: Page[ChatMessage]) -> None:

@@ -11,6 +11,7 @@ from onlyfans.gateway.contract import (
     Outcome,
     Page,
     Parcel,
+    PaymentRecord,
     Rejected,
     Trouble,
     Uploaded,
@@ -38,6 +39,9 @@ class AssistedGateway:
         return Page(())
 
     def list_fans(self, cursor: str) -> Page[FanRecord] | Trouble:
+        return Page(())
+
+    def list_payments(self, cursor: str, *, since: datetime) -> Page[PaymentRecord] | Trouble:
         return Page(())
 
     def ping(self, *, deadline: float | None = None) -> Trouble | None:

@@ -126,6 +126,22 @@ class FanRecord:
     spent_cents: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class PaymentRecord:
+    """A payment of the account's list. Money in cents; None, or an empty text, is what the provider does not say."""
+
+    platform_id: str
+    amount_cents: int
+    occurred_at: datetime
+    person: Person | None = None
+    kind: str = ""
+    description: str = ""
+    status: str = ""
+    currency: str = ""
+    fee_cents: int | None = None
+    net_cents: int | None = None
+
+
 Item = TypeVar("Item")
 
 
@@ -144,7 +160,7 @@ def always() -> bool:
 class Gateway(Protocol):
     """One provider, for one connection. Every call ends within GATEWAY_DEADLINE_SECONDS and raises nothing.
 
-    A list is read page by page, from the empty cursor on: chats by the latest message, messages backwards.
+    A list is read page by page, from the empty cursor on: chats by the latest message, messages and payments backwards.
     """
 
     def send(self, parcel: Parcel) -> Outcome: ...
@@ -162,6 +178,8 @@ class Gateway(Protocol):
     def list_messages(self, chat_id: str, cursor: str) -> Page[ChatMessage] | Trouble: ...
 
     def list_fans(self, cursor: str) -> Page[FanRecord] | Trouble: ...
+
+    def list_payments(self, cursor: str, *, since: datetime) -> Page[PaymentRecord] | Trouble: ...
 
     def ping(self, *, deadline: float | None = None) -> Trouble | None:
         """Ask for something that sends nothing; None is an answer. ``deadline`` is the most seconds it waits."""

@@ -14,6 +14,7 @@ from onlyfans.gateway.contract import (
     Outcome,
     Page,
     Parcel,
+    PaymentRecord,
     Sent,
     Trouble,
     Uploaded,
@@ -43,6 +44,9 @@ class LogGateway:
         return Page(())
 
     def list_fans(self, cursor: str) -> Page[FanRecord] | Trouble:
+        return Page(())
+
+    def list_payments(self, cursor: str, *, since: datetime) -> Page[PaymentRecord] | Trouble:
         return Page(())
 
     def ping(self, *, deadline: float | None = None) -> Trouble | None:

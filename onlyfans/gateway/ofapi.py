@@ -17,6 +17,7 @@ from onlyfans.gateway.contract import (
     Outcome,
     Page,
     Parcel,
+    PaymentRecord,
     Rejected,
     Sent,
     SessionLost,
@@ -29,7 +30,7 @@ from onlyfans.gateway.notation import Unreadable, dollars_of, id_of, markup_of
 from onlyfans.gateway.verdict import not_readable, record, verdict
 
 MEDIA_ID_MAX = 128
-CHATS_LIMIT, FANS_LIMIT = 100, 50
+CHATS_LIMIT, FANS_LIMIT, PAYMENTS_LIMIT = 100, 50, 50
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _KEY = re.compile(r"[\x21-\x7e]+")
 
@@ -90,6 +91,11 @@ class OfapiGateway:
     def list_fans(self, cursor: str) -> Page[FanRecord] | Trouble:
         query = {"limit": str(FANS_LIMIT)} | _offset(cursor)
         return pages.read(self._ask("GET", "fans", "all", query=query), partial(pages.fans_of, cursor=cursor))
+
+    def list_payments(self, cursor: str, *, since: datetime) -> Page[PaymentRecord] | Trouble:
+        query = {"limit": str(PAYMENTS_LIMIT)} | pages.payments_query(cursor, since=since)
+        answer = self._ask("GET", "transactions", query=query)
+        return pages.read(answer, partial(pages.payments_of, cursor=cursor))
 
     def ping(self, *, deadline: float | None = None) -> Trouble | None:
         verdict = self._call("GET", "whoami", deadline=deadline)

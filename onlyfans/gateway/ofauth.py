@@ -16,6 +16,7 @@ from onlyfans.gateway.contract import (
     Outcome,
     Page,
     Parcel,
+    PaymentRecord,
     Rejected,
     Sent,
     SessionLost,
@@ -77,6 +78,10 @@ class OfauthGateway:
     def list_fans(self, cursor: str) -> Page[FanRecord] | Trouble:
         query = {"type": "all", "limit": str(LIMIT), "offset": cursor or "0"}
         return pages.read(self._ask("GET", "subscribers", query=query), partial(pages.fans_of, cursor=cursor))
+
+    def list_payments(self, cursor: str, *, since: datetime) -> Page[PaymentRecord] | Trouble:
+        answer = self._ask("GET", "earnings", "transactions", query=pages.payments_query(cursor, since=since))
+        return pages.read(answer, partial(pages.payments_of, cursor=cursor))
 
     def ping(self, *, deadline: float | None = None) -> Trouble | None:
         answer = self._ask("GET", "chats", query={"limit": "1", "offset": "0"}, deadline=deadline)

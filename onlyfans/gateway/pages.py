@@ -1,4 +1,4 @@
-"""The platform's lists, as its bridges pass them on: chats, messages, fans.
+"""The platform's lists, as its bridges pass them on: chats, messages, fans, payments.
 
 Its paging is not to be trusted: a page is shorter than asked for and overlaps the one before, chats ignore the limit,
 and "more" may never come. So a list goes on from what came back, and ends where nothing new comes.
@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import structlog
 from django.conf import settings
 
-from onlyfans.gateway.contract import Chat, ChatHead, ChatMessage, FanRecord, Page, Person, Trouble
+from onlyfans.gateway.contract import Chat, ChatHead, ChatMessage, FanRecord, Page, PaymentRecord, Person, Trouble
 from onlyfans.gateway.http import Answer
 from onlyfans.gateway.notation import Unreadable, cents_of, id_of, text_of, time_of
 from onlyfans.gateway.verdict import not_readable, record
@@ -99,6 +99,39 @@ def _person_of(value: object) -> Person:
 
 def _moment(entry: Mapping[str, Any], name: str) -> datetime | None:
     return time_of(entry[name], name=name) if entry.get(name) else None
+
+
+# --- Payments: newest first, by a marker
+
+
+def payments_query(cursor: str, *, since: datetime) -> dict[str, str]:
+    return {"startDate": f"{since.astimezone(UTC):%Y-%m-%d %H:%M:%S}"} | ({"marker": cursor} if cursor else {})
+
+
+def payments_of(document: object, *, cursor: str) -> Page[PaymentRecord]:
+    """Raises Unreadable. A marker that does not move is the end, whatever the provider says about more."""
+    entries, has_more = _entries_of(document)
+    marker = (record(record(document).get("data")) or record(document)).get("nextMarker")
+    following = str(marker) if isinstance(marker, int | str) and has_more is not False and entries else ""
+    return Page(_readable(entries, payment_of), "" if following == cursor else following)
+
+
+def payment_of(entry: Mapping[str, Any]) -> PaymentRecord:
+    """A payment as the list has it, and as the event that tells of it. Raises Unreadable."""
+    person = record(entry.get("user") or entry.get("fan"))
+    kind, status, currency = (str(entry.get(name) or "") for name in ("type", "status", "currency"))
+    return PaymentRecord(
+        platform_id=id_of(entry.get("id")),
+        amount_cents=cents_of(entry.get("amount"), name="amount"),
+        occurred_at=time_of(entry.get("createdAt")),
+        person=_person_of(person) if person else None,
+        kind=kind,
+        description=text_of(entry.get("description"), name="description"),
+        status=status,
+        currency=currency,
+        fee_cents=cents_of(entry.get("fee"), name="fee") or None,
+        net_cents=cents_of(entry.get("net"), name="net") or None,
+    )
 
 
 # --- Messages: by the id of the oldest that is known

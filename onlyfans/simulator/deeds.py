@@ -41,13 +41,13 @@ class Deeds:
     def _unlock(self, account: str, wish: Mapping[str, Any]) -> Mapping[str, Any]:
         chat, cents, message_id = str(wish["chat"]), int(wish["cents"]), str(wish.get("message_id", ""))
         unlocked = unlocked_json(account, chat, number=self._number(), message_id=message_id, cents=cents)
-        paid = transaction_json(chat, number=self._number(), what="Payment for message", cents=cents)
+        paid = self._earn(account, chat, what="Payment for message", cents=cents)
         return self._tell(account, wish, {"messages.ppv.unlocked": unlocked, "transactions.new": paid})
 
     def _tip(self, account: str, wish: Mapping[str, Any]) -> Mapping[str, Any]:
         chat, cents = str(wish["chat"]), int(wish["cents"])
         tip = tip_json(account, chat, number=self._number(), cents=cents)
-        paid = transaction_json(chat, number=self._number(), what="Tip", cents=cents)
+        paid = self._earn(account, chat, what="Tip", cents=cents)
         return self._tell(account, wish, {"tips.received": tip, "transactions.new": paid})
 
     def _subscribe(self, account: str, wish: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -79,6 +79,11 @@ class Deeds:
 
     def _account(self, account: str, wish: Mapping[str, Any]) -> Mapping[str, Any]:
         return self._tell(account, wish, {f"accounts.{wish['deed']}": dict(wish.get("payload") or {})})
+
+    def _earn(self, account: str, chat: str, *, what: str, cents: int) -> Mapping[str, Any]:
+        paid = transaction_json(chat, number=self._number(), what=what, cents=cents)
+        self.fans.ledger.earn(account, paid)
+        return paid
 
     def _number(self) -> int:
         return self.fans.ledger.next_id()

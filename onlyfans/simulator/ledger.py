@@ -79,6 +79,8 @@ class Ledger:
         self.chats: dict[str, dict[str, list[ChatEntry]]] = defaultdict(lambda: defaultdict(list))
         self.media: dict[str, set[str]] = defaultdict(set)
         self.fans: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
+        #: As the account's list has them, oldest first.
+        self.payments: dict[str, list[dict[str, Any]]] = defaultdict(list)
         self.last_accepted_at: dict[str, datetime] = {}
         self._load()
         # From the clock: ids stay new even when somebody deletes the ledger but keeps the CRM's database.
@@ -126,6 +128,11 @@ class Ledger:
         self._memory.append({"account": account, "chat": chat, "facts": facts})
         self.fans[account].setdefault(chat, {}).update(facts)
 
+    def earn(self, account: str, payment: Mapping[str, Any]) -> None:
+        """Money came in, as the list of transactions shows it."""
+        self._memory.append({"account": account, "payment": payment})
+        self.payments[account].append(dict(payment))
+
     def delete(self, account: str, message_id: str) -> None:
         """A message disappears from its chat; what was accepted stays accepted."""
         self._memory.append({"account": account, "deleted": message_id})
@@ -170,6 +177,8 @@ class Ledger:
                 self.media[account].add(record["media_id"])
             elif "facts" in record:
                 self.fans[account].setdefault(record["chat"], {}).update(record["facts"])
+            elif "payment" in record:
+                self.payments[account].append(record["payment"])
             elif "deleted" in record:
                 deleted.append((account, record["deleted"]))
             else:

@@ -27,6 +27,7 @@ class OfauthSide:
             web.get("/v2/access/chats/{chat}/messages", self.read_chat),
             web.get("/v2/access/chats", self.read_chats),
             web.get("/v2/access/subscribers", self.read_fans),
+            web.get("/v2/access/earnings/transactions", self.read_payments),
         ]
 
     def account_of(self, request: web.Request) -> str:
@@ -67,6 +68,11 @@ class OfauthSide:
         fault = await self.platform.meet_fault(On.READ, account)
         fans = [fan_json(chat, facts) for chat, facts in self.platform.ledger.fans[account].items()]
         return await self.platform.answer(request, self._paged(request, fans, size=FANS_PAGE), fault)
+
+    async def read_payments(self, request: web.Request) -> web.StreamResponse:
+        account = self.account_of(request)
+        fault = await self.platform.meet_fault(On.READ, account)
+        return await self.platform.answer(request, self.platform.page_of_payments(account, request.query), fault)
 
     def _paged(self, request: web.Request, entries: list[dict[str, Any]], *, size: int) -> dict[str, Any]:
         offset = int(request.query.get("offset", "0"))

@@ -23,7 +23,7 @@ from onlyfans.simulator.refusals import HangUp, Refusal
 from onlyfans.simulator.wire import chat_json, envelope, fan_json, message_json
 
 PRICE_MIN_CENTS, PRICE_MAX_CENTS = 300, 20_000
-MESSAGES_PAGE, CHATS_PAGE, FANS_PAGE = 14, 12, 50
+MESSAGES_PAGE, CHATS_PAGE, FANS_PAGE, PAYMENTS_PAGE = 14, 12, 50, 10
 SHUTDOWN_SECONDS = 0.5
 UNAUTHORIZED = "Unauthorized. Go to https://app.onlyfansapi.com/api-keys to get your API key."
 
@@ -88,6 +88,7 @@ class Simulator:
                 web.get("/api/{account}/chats", self.read_chats),
                 web.post("/api/{account}/media/upload", self.upload),
                 web.get("/api/{account}/fans/{which:all|active|expired}", self.read_fans),
+                web.get("/api/{account}/transactions", self.read_payments),
                 *OfauthSide(self).routes(),
                 web.post("/api/{account}/media/vault", self.upload_to_vault),
                 web.get("/_simulator/health", self.health),
@@ -165,6 +166,21 @@ class Simulator:
         page = fans[offset : offset + min(_limit(request.query), FANS_PAGE)]
         answer = envelope([fan_json(chat, facts) for chat, facts in page])
         return await _answer(request, self._paged(request, answer, after=offset + len(page), of=len(fans)), fault)
+
+    async def read_payments(self, request: web.Request) -> web.StreamResponse:
+        account = request.match_info["account"]
+        fault = await self.meet_fault(On.READ, account)
+        return await _answer(request, envelope(self.page_of_payments(account, request.query)), fault)
+
+    def page_of_payments(self, account: str, query: Mapping[str, str]) -> dict[str, Any]:
+        """Newest first, since ``startDate``. The marker is the number of payments that came before."""
+        since = query.get("startDate", "").replace(" ", "T")
+        young = [payment for payment in self.ledger.payments[account] if payment["createdAt"] >= since]
+        young.reverse()
+        marker = _number(query.get("marker", "0"))
+        page = young[marker : marker + PAYMENTS_PAGE]
+        more = marker + len(page) < len(young) or self.options.lies_about_more
+        return {"list": page, "marker": marker, "hasMore": more, "nextMarker": marker + len(page)}
 
     def page_of_chat(self, account: str, chat: str, query: Mapping[str, str]) -> tuple[list[ChatEntry], bool]:
         """As the platform does: a page is shorter than asked for, and begins with the cursor's message itself."""

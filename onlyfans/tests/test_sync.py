@@ -10,11 +10,14 @@ from django.core.management import call_command
 from pytest_django import Settings
 
 from crm.clock import database_now
-from crm.models import Conversation, Creator, Dispatch, Fan, Line, Message, PauseCause
+from crm.models import Conversation, Creator, Dispatch, Fan, Line, Message, PauseCause, Transaction
 from crm.models.messages import Direction, Status
 from crm.tests.factories import make_conversation, make_fan, make_message
-from onlyfans import sync
-from onlyfans.models import Connection, Provider
+from onlyfans import events, sync
+from onlyfans.gateway import Rejected
+from onlyfans.gateway.ofapi import OfapiGateway
+from onlyfans.gateway.ofauth import OfauthGateway
+from onlyfans.models import Connection, Provider, WebhookEvent
 from onlyfans.tests.conftest import Basket, RunningSimulator
 
 pytestmark = pytest.mark.django_db
@@ -81,6 +84,58 @@ def test_what_no_webhook_told_is_found_between_what_is_known(
     assert sorted(texts(connection.creator)) == ["before", "missed", "told"]
 
 
+@pytest.mark.parametrize("lies", [False, True], ids=["honest", "more is never over"])
+def test_payments_that_no_webhook_told_come_in_once(
+    simulator: RunningSimulator, account: str, connection: Connection, lies: bool
+) -> None:
+    simulator.set(lies_about_more=lies)
+    for number in range(12):
+        simulator.do(account, "tip", chat="1", cents=500 + number, tell=[])
+    simulator.do(account, "unlock", chat="2", cents=2000, tell=[])
+
+    read_all(connection)
+    read_all(connection)
+
+    tips = Transaction.objects.filter(fan__platform_id="1", kind=Transaction.Kind.TIP, source=Transaction.Source.SYNC)
+    assert sorted(tips.values_list("amount_cents", flat=True)) == [500 + number for number in range(12)]
+    unlocked = Transaction.objects.get(fan__platform_id="2")
+    assert (unlocked.kind, unlocked.amount_cents, unlocked.net_cents) == (Transaction.Kind.MESSAGE, 2000, 1600)
+    assert Transaction.objects.count() == 13
+    assert Fan.objects.get(platform_id="2").value_cents == 2000
+
+
+@pytest.mark.parametrize("first", ["the events", "the reading"])
+def test_a_payment_that_webhooks_tell_as_well_is_one_row(
+    simulator: RunningSimulator, account: str, connection: Connection, first: str
+) -> None:
+    told = simulator.do(account, "tip", chat="1", cents=700, tell=[])
+    if first == "the reading":
+        read_all(connection)
+    for kind, payload in told.items():
+        event = WebhookEvent.objects.create(
+            connection=connection, event_key=kind, kind=kind, payload=payload, due_at=database_now()
+        )
+        events.read(event.public_id)
+    read_all(connection)
+
+    (payment,) = Transaction.objects.all()
+    assert (payment.amount_cents, payment.fan) == (700, Fan.objects.get(platform_id="1"))
+    assert payment.platform_id == told["transactions.new"]["id"]
+    assert payment.event_key == f"tip:{told['tips.received']['id']}"
+
+
+def test_a_key_that_may_not_see_the_money_reads_all_the_rest(
+    simulator: RunningSimulator, account: str, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    simulator.fan_writes(account, "1", "hello", silent=True)
+    for gateway in (OfapiGateway, OfauthGateway):
+        monkeypatch.setattr(gateway, "list_payments", lambda *_args, **_since: Rejected("FORBIDDEN", "No."))
+
+    read_all(connection)
+
+    assert texts(connection.creator) == ["hello"]
+
+
 def test_a_reading_that_was_interrupted_goes_on_where_it_was(
     simulator: RunningSimulator, account: str, connection: Connection
 ) -> None:
@@ -111,7 +166,7 @@ def test_the_second_reading_asks_for_little(simulator: RunningSimulator, account
     Connection.objects.update(synced_at=database_now() + timedelta(hours=1))
 
     assert first > 13
-    assert read_all(connection) == 1
+    assert read_all(connection) == 2, "the first page of the chats, and of the payments"
 
 
 def test_what_another_tool_sent_is_shown_and_an_open_outcome_is_settled(
@@ -274,7 +329,7 @@ def test_the_command_reads_to_the_end_and_says_how_much(
 
     assert code == 0
     assert answer["accounts"] == [
-        {"creator": connection.creator.name, "pages": 5, "fans": 0, "messages": 3, "trouble": ""}
+        {"creator": connection.creator.name, "pages": 6, "fans": 0, "messages": 3, "payments": 0, "trouble": ""}
     ]
     assert run("--full")[1]["accounts"][0]["messages"] == 3
     assert Message.objects.filter(direction=Direction.IN).count() == 3

@@ -14,11 +14,12 @@ from onlyfans.models import Connection
 
 #: A provider that asks for a longer wait than this ends the reading; dispatch goes on with it later.
 WAIT_MAX_SECONDS = 60.0
+COLUMNS = ("creator", "pages", "fans", "messages", "payments")
 
 
 class Command(OperatorCommand):
     help = (
-        "Read fans, chats and messages of one account or of all, from where the last reading stopped. "
+        "Read fans, chats, messages and payments of one account or of all, from where the last reading stopped. "
         "Dispatch does the same by itself, every SYNC_MINUTES."
     )
     fails_when = "an account could not be read to its end"
@@ -39,15 +40,10 @@ class Command(OperatorCommand):
         if options["creator"]:
             connections = connections.filter(creator=creator_named(options["creator"]))
         accounts = [self._read(connection, options) for connection in connections]
-        rows = [
-            (account["creator"], account["pages"], account["fans"], account["messages"], account["trouble"] or "well")
-            for account in accounts
-        ]
+        rows = [(*(account[column] for column in COLUMNS), account["trouble"] or "well") for account in accounts]
         return Answer(
             document={"accounts": accounts},
-            lines=table(("creator", "pages", "fans", "messages", "how it went"), rows)
-            if rows
-            else ["Nothing to read."],
+            lines=table((*COLUMNS, "how it went"), rows) if rows else ["Nothing to read."],
             is_well=not any(account["trouble"] for account in accounts),
         )
 
@@ -55,7 +51,8 @@ class Command(OperatorCommand):
         if options["full"]:
             Connection.objects.filter(pk=connection.pk).update(sync_cursor={}, synced_at=None, fans_synced_at=None)
             connection.refresh_from_db()
-        account = {"creator": connection.creator.name, "pages": 0, "fans": 0, "messages": 0, "trouble": ""}
+        account = {"creator": connection.creator.name, "pages": 0, "fans": 0, "messages": 0, "payments": 0}
+        account["trouble"] = ""
         is_over = False
         while not is_over and not account["trouble"] and account["pages"] < options["pages"]:
             if account["pages"]:
@@ -79,7 +76,11 @@ class Command(OperatorCommand):
             finally:
                 Line.objects.end_errand(connection.creator_id)
             account["pages"] += 1
-            account |= {"fans": reading.fans_read, "messages": reading.messages_read}
+            account |= {
+                "fans": reading.fans_read,
+                "messages": reading.messages_read,
+                "payments": reading.payments_read,
+            }
             if isinstance(trouble, Throttled) and trouble.after <= WAIT_MAX_SECONDS:
                 time.sleep(trouble.after)
             elif trouble is not None:

@@ -22,6 +22,7 @@ CALLS: dict[str, Callable[[Gateway], Any]] = {
     "list_chats": lambda gateway: gateway.list_chats(""),
     "list_messages": lambda gateway: gateway.list_messages("42", ""),
     "list_fans": lambda gateway: gateway.list_fans(""),
+    "list_payments": lambda gateway: gateway.list_payments("", since=YESTERDAY),
     "ping": lambda gateway: gateway.ping(),
 }
 
