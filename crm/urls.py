@@ -8,6 +8,7 @@ from django.urls import URLPattern, URLResolver, path
 from crm.views import (
     analytics,
     campaigns,
+    composing,
     conversations,
     fan,
     fan_card,
@@ -75,11 +76,11 @@ people = [
 
 campaigning = [
     *page("campaigns", campaigns.campaigns, name="campaigns"),
-    *page("campaigns/new", campaigns.new, name="new_campaign"),
-    *page("messages/bulk", campaigns.new, name="bulk"),
-    path("campaigns/preview", campaigns.preview, name="campaign_preview"),
+    *page("campaigns/new", composing.new, name="new_campaign"),
+    *page("messages/bulk", composing.new, name="bulk"),
+    path("campaigns/preview", composing.preview, name="campaign_preview"),
     *page("campaigns/<uuid:public_id>", campaigns.detail, name="campaign"),
-    *page("campaigns/<uuid:public_id>/edit", campaigns.edit, name="edit_campaign"),
+    *page("campaigns/<uuid:public_id>/edit", composing.edit, name="edit_campaign"),
     path("campaigns/<uuid:public_id>/progress", campaigns.progress, name="campaign_progress"),
     *page("campaigns/<uuid:public_id>/recipients", recipients.recipients, name="recipients"),
     path("campaigns/<uuid:public_id>/recipients.csv", recipients.file, name="recipients_file"),

@@ -1,8 +1,7 @@
-"""Campaigns: the list, writing one, and one with what became of it."""
+"""Campaigns: the list, and one with how far it is and what may be decided about it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
@@ -12,31 +11,29 @@ from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.db.models import Count, Exists, OuterRef
 from django.http import Http404, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 from django_htmx.http import HttpResponseClientRefresh
 
-from crm import analytics, audiences, campaigning, personalising, rehearsing
+from crm import analytics, audiences, campaigning, rehearsing
 from crm.analytics import Money
-from crm.audiences import Audience, Preview
 from crm.clock import database_now
 from crm.forecast import completion
-from crm.forms.campaigns import CampaignForm
-from crm.models import Campaign, Creator, Dispatch, IllegalCampaignMove, Line, Recipient, Segment
-from crm.models.campaigns import EDITABLE, CampaignStatus
+from crm.models import Campaign, Creator, Dispatch, IllegalCampaignMove, Line, Segment
+from crm.models.campaigns import CampaignStatus
 from crm.models.messages import Status
 from crm.paging import always, page_of, sortings
 from crm.progress import Progress
 from crm.views.access import SignedInRequest, chosen_creator, manages, require_manager, see_other, signed_in
+from crm.views.composing import preview_of
 from crm.views.notices import notices_for
 from crm.wording import rule_in_words
 
 LIST = "crm/campaigns/list.html"
-EDIT = "crm/campaigns/edit.html"
 DETAIL = "crm/campaigns/detail.html"
 NEWEST = always(sortings(createdAt="created_at"))["-createdAt"]
 CAUSES_SHOWN = 5
@@ -89,101 +86,6 @@ def _at(cursor: str, **carried: str) -> str:
     return f"?{urlencode({name: value for name, value in carried.items() if value} | {'cursor': cursor})}"
 
 
-# --- Writing one
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-@signed_in
-def new(request: SignedInRequest) -> HttpResponse:
-    """A new campaign, for the fans that the address names, if it names any."""
-    creator = chosen_creator(request)
-    require_manager(request, creator)
-    with timezone.override(creator.zone):
-        form = (
-            CampaignForm(creator, request.POST)
-            if request.method == "POST"
-            else CampaignForm.asked(creator, request.GET)
-        )
-        return _write(request, form, None)
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-@signed_in
-def edit(request: SignedInRequest, public_id: UUID) -> HttpResponse:
-    """A campaign that has not begun, written differently."""
-    campaign = _find(request, public_id)
-    require_manager(request, campaign.creator)
-    if campaign.status not in EDITABLE:
-        messages.error(request, _("It has begun: its message cannot change. You may copy it as a new draft."))
-        return redirect("campaign", public_id=public_id)
-    with timezone.override(campaign.creator.zone):
-        return _write(request, CampaignForm.of(campaign, request.POST or None), campaign)
-
-
-def _write(request: SignedInRequest, form: CampaignForm, campaign: Campaign | None) -> HttpResponse:
-    wants_to_save = request.method == "POST" and "preview" not in request.POST
-    try:
-        if wants_to_save and (saved := form.save(campaign, author=request.user)):
-            messages.success(request, _("Kept. Nothing is sent before you launch it."))
-            return _to("campaign", saved)
-    except IllegalCampaignMove as error:
-        messages.error(request, str(error))
-        return redirect("campaigns")
-    context = {"form": form, "campaign": campaign, "creator": form.creator}
-    if not wants_to_save:
-        context |= _previewed(form)
-    status = HTTPStatus.BAD_REQUEST if wants_to_save else HTTPStatus.OK
-    return render(request, EDIT, context, status=status)
-
-
-@require_POST
-@signed_in
-def preview(request: SignedInRequest) -> HttpResponse:
-    """The part of the form's page that counts its fans and reads the message to some of them."""
-    creator = chosen_creator(request)
-    with timezone.override(creator.zone):
-        form = CampaignForm(creator, request.POST)
-        return render(request, f"{EDIT}#preview", {"form": form, "creator": creator, **_previewed(form)})
-
-
-def _previewed(form: CampaignForm) -> Context:
-    if not form.is_bound and not form.initial.get("source"):
-        return {}
-    bound = form if form.is_bound else CampaignForm(form.creator, form.posted())
-    audience = bound.chosen_audience()
-    if audience is None:
-        problems = [error for errors in bound.errors.values() for error in errors]
-        return {"cannot_preview": problems[0] if problems else ""}
-    return _preview_of(audience, str(bound.data.get("text", "")), bound.creator)
-
-
-def _preview_of(audience: Audience, text: str, creator: Creator) -> Context:
-    seen = audiences.preview(audience, now=database_now())
-    return {
-        "seen": seen,
-        "reasons": _reasons(seen),
-        "too_many": seen.total > Campaign.RECIPIENTS_MAX,
-        "recipients_max": Campaign.RECIPIENTS_MAX,
-        "letters": [(fan, personalising.fill_in(text, fan)) for fan in seen.sample] if text.strip() else [],
-        "to_nobody_known": personalising.fill_in(text, personalising.NOBODY),
-        "has_variables": personalising.fill_in(text, personalising.NOBODY) != text,
-        "takes": _takes(seen.reached, creator),
-    }
-
-
-def _reasons(seen: Preview) -> list[tuple[str, int]]:
-    return [
-        (str(Recipient.Exclusion(reason).label), number)
-        for reason, number in sorted(seen.excluded.items(), key=lambda pair: -pair[1])
-    ]
-
-
-def _takes(reached: int, creator: Creator) -> timedelta | None:
-    """How long so many messages take at the creator's pace, with nothing in front of them."""
-    interval = creator.seconds_between_messages
-    return timedelta(seconds=round((reached - 1) * interval)) if interval and reached else None
-
-
 # --- One campaign
 
 
@@ -234,7 +136,8 @@ def _shown(request: SignedInRequest, campaign: Campaign) -> Context:
         "creator": campaign.creator,
         "begun": begun,
         "progress": _progress(campaign),
-        "expected": expected if campaign.status in (CampaignStatus.RUNNING, CampaignStatus.PAUSED) else None,
+        "expected": expected if campaign.status == CampaignStatus.RUNNING else None,
+        "quiet_until": campaign.held_until if campaign.held_until and campaign.held_until > now else None,
         "notices": notices_for([line], dispatch, now=now) if campaign.status == CampaignStatus.RUNNING else [],
         "may_write": getattr(campaign, "may_write", False),
         "money": analytics.earned([campaign]).get(campaign.pk, ()) if begun else (),
@@ -252,7 +155,7 @@ def _shown(request: SignedInRequest, campaign: Campaign) -> Context:
 def _review(campaign: Campaign) -> Context:
     """What launching it would do now."""
     try:
-        return _preview_of(audiences.audience_of(campaign), campaign.text, campaign.creator)
+        return preview_of(audiences.audience_of(campaign), campaign.text, campaign.creator)
     except ValidationError as error:
         return {"cannot_preview": " ".join(error.messages)}
 

@@ -15,7 +15,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from crm import campaigning
 from crm.clock import database_now
-from crm.models import Campaign, Creator, Dispatch, Fan, Membership, Message, Tally, Transaction, User
+from crm.models import Campaign, Creator, Dispatch, Fan, Line, Membership, Message, Tally, Transaction, User
 from crm.models.messages import Status
 from crm.segments import READY_MADE
 from crm.tests.factories import make_creator, make_fan, make_segment, make_user
@@ -374,10 +374,12 @@ class TestProgress:
         [
             (lambda: Dispatch.note(stopped_at=database_now(), stopped_reason="Storm."), "All sending is stopped."),
             (lambda: Dispatch.note(heartbeat_at=database_now() - timedelta(hours=1)), "nothing is being sent"),
+            (lambda: Campaign.objects.update(held_until=database_now() + timedelta(hours=1)), "in its quiet hours"),
+            (lambda: Line.objects.get().pause(reason="Sign in again.", now=database_now()), "Sign in again."),
         ],
-        ids=["kill switch", "dispatch is silent"],
+        ids=["kill switch", "dispatch is silent", "quiet hours", "session lost"],
     )
-    def test_why_it_waits_is_said(self, web: Client, creator: Creator, stop: Callable[[], None], words: str) -> None:
+    def test_why_it_waits_is_said(self, web: Client, creator: Creator, stop: Callable[[], object], words: str) -> None:
         campaign = launched(creator)
         stop()
 
