@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 
 from crm.clock import database_now
-from crm.models import KeptReply
+from crm.models import KeptReply, Session
 from crm.models.replies import KEPT_FOR
 from crm.tests.factories import make_user
 from crm.tidying import forget_expired
@@ -19,3 +19,13 @@ def test_a_kept_reply_is_forgotten_after_its_day() -> None:
     forget_expired(now)
 
     assert KeptReply.objects.get().key == "young"
+
+
+def test_a_session_is_forgotten_once_it_has_ended() -> None:
+    now = database_now()
+    for key, left in {"open": timedelta(minutes=1), "ended": timedelta(minutes=-1)}.items():
+        Session.objects.create(session_key=key, session_data="", expire_date=now + left)
+
+    forget_expired(now)
+
+    assert Session.objects.get().session_key == "open"

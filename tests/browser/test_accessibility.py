@@ -16,10 +16,10 @@ from django.urls import reverse
 from playwright.sync_api import BrowserContext, Page, ViewportSize
 from pytest_django.live_server_helper import LiveServer
 
-from crm import campaigning
+from crm import campaigning, teaming
 from crm.clock import database_now
 from crm.importing import running
-from crm.models import Campaign, Conversation, Creator, Dispatch, Import, ImportState, User
+from crm.models import Campaign, Conversation, Creator, Dispatch, Import, ImportState, Membership, User
 from crm.models.messages import Status
 from crm.tests.factories import make_import, make_message
 from onlyfans import demo
@@ -67,6 +67,15 @@ def _import(name: str) -> Callable[[], str]:
     return lambda: reverse("import", args=[Import.objects.get(name=name).public_id])
 
 
+def _welcome() -> str:
+    """The link of an invitation, as somebody gets it."""
+    creator = Creator.objects.get()
+    owner = creator.memberships.get(role=Membership.Role.OWNER).user
+    nina = creator.memberships.filter(user__username="nina").first()
+    nina = nina or teaming.invite(creator, username="nina", role=Membership.Role.CHATTER, by=owner)
+    return reverse("welcome", args=[nina.user.public_id, teaming.invitation(nina, by=owner)])
+
+
 def _account() -> str:
     return reverse("account", args=[Creator.objects.get().public_id])
 
@@ -96,6 +105,15 @@ PAGES = [
     Row("the account", _account, opens=["summary:has-text('Disconnect')"]),
     Row("import, with questions", _import("asking.csv")),
     Row("import, done", _import("done.csv"), opens=["summary.button"]),
+    Row("profile", _named("settings")),
+    Row("sign-ins", _named("sign_ins")),
+    Row("keys", _named("api_keys")),
+    Row("a creator's settings", _named("creator_settings")),
+    Row("team", _named("team")),
+    Row("snippets", _named("snippets")),
+    Row("new snippet", _named("new_snippet")),
+    Row("all sending", _named("sending")),
+    Row("welcome", _welcome, signed_in=False),
     Row("nothing here", lambda: "/nowhere"),
 ]
 
