@@ -315,6 +315,14 @@ def _input_type(name: str) -> str:
 # --- From what was posted
 
 
+def _reads(name: str, value: str) -> bool:
+    try:
+        CONDITIONS[name].kind.read(value)
+    except ValidationError:
+        return False
+    return True
+
+
 def _read_group(data: Mapping[str, str], path: str) -> Group:
     how = data.get(f"how-{path}", "all")
     group = Group(how if how in HOWS else "all", path=path)
@@ -323,8 +331,9 @@ def _read_group(data: Mapping[str, str], path: str) -> Group:
         if f"how-{at}" in data and group.depth < segments.DEPTH_MAX:
             group.parts.append(_read_group(data, at))
         elif (name := data.get(f"name-{at}", "")) in CONDITIONS:
-            # The value belongs to the condition that it was typed for.
-            value = data.get(f"value-{at}", "") if data.get(f"was-{at}", name) == name else ""
-            group.parts.append(Row(name, value, path=at))
+            value = data.get(f"value-{at}", "")
+            # Another condition was chosen: it keeps a value that it can read, such as a number of days.
+            was_another = data.get(f"was-{at}", name) != name
+            group.parts.append(Row(name, "" if was_another and not _reads(name, value) else value, path=at))
         index += 1
     return group

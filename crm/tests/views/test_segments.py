@@ -58,8 +58,10 @@ def test_rules_are_nested_button_by_button_and_saved(owner: Client, creator: Cre
     assert 'name="name-r.1.0"' in page
 
 
-def test_another_condition_forgets_the_value_of_the_one_before(owner: Client) -> None:
-    page = posted(owner, form={"name-r.0": "silentForDays"}, do="preview")
+def test_another_condition_keeps_the_value_only_if_it_can_read_it(owner: Client) -> None:
+    assert 'value="500"' in posted(owner, form={"name-r.0": "silentForDays"}, do="preview")
+
+    page = posted(owner, form={"name-r.0": "lastSeenAfter"}, do="preview")
 
     assert 'value="500"' not in page
     assert "Say a value" in page
