@@ -153,7 +153,9 @@ def line(name: str, size: int, bare: list[float], small: list[float], large: lis
     columns = " ".join(
         f"{statistics.median(times):7.1f} {at:7.1f}" for times, at in zip((bare, small, large), p95, strict=True)
     )
-    return f"{name:20} {size / 1024:6.1f} {columns}   {p95[2] / p95[0]:5.2f} {p95[2] / p95[1]:5.2f}"
+    to_bare, to_small = p95[2] / p95[0], p95[2] / p95[1]
+    verdict = "met" if to_bare <= GOAL_BARE and to_small <= GOAL_SIZE else "MISSED"
+    return f"{name:20} {size / 1024:6.1f} {columns}   {to_bare:5.2f} {to_small:5.2f} {verdict}"
 
 
 def set_up(fans: int) -> None:

@@ -28,6 +28,7 @@ REFUSALS = {
     404: "Nothing of yours has this id",
     406: "Nothing but `application/json` is answered",
     409: "As things stand now it cannot be done, or what it names is taken; `detail` says which",
+    413: "The file is larger than 10 MB, which is the most that can be uploaded",
     415: "The body has another content type",
     422: "The Idempotency-Key was used for a request that said something else",
     429: "Too often; `Retry-After` says for how many seconds",
@@ -77,8 +78,11 @@ class HuntazeSchema(AutoSchema):
         return parts[:1]
 
     def get_description(self) -> str:  # type: ignore[override]
-        """A docstring says ``GET: … POST: …``, one sentence each, or what all methods have in common."""
-        words = " ".join((self.view.__doc__ or "").split())
+        """A docstring says ``GET: … POST: …``, one sentence each, or what all methods have in common.
+
+        A view of several addresses has ``about`` for each.
+        """
+        words = " ".join(str(getattr(self.view, "about", None) or self.view.__doc__ or "").split())
         about = dict(re.findall(rf"\b({METHODS}): (.*?)(?= (?:{METHODS}): |$)", words))
         words = about.get(self.method, words)
         return words[:1].upper() + words[1:]

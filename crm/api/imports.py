@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from django.http import StreamingHttpResponse
 from django.urls import reverse
@@ -53,6 +53,8 @@ class TooLarge(APIException):
 class OptionsShape(Shape):
     """What a client says about a file. What is left out the file must show by itself."""
 
+    example = {"dateOrder": "dmy", "mapping": {"Nick": "handle", "Shoe size": ""}}
+
     kind = serializers.ChoiceField(choices=ImportKind.choices, required=False)
     dateOrder = serializers.ChoiceField(choices=["dmy", "mdy"], required=False, help_text="What 03/04/2025 means.")
     decimal = serializers.ChoiceField(choices=[".", ","], required=False, help_text="If 1,234 leaves it open.")
@@ -74,11 +76,15 @@ class OptionsShape(Shape):
 
 
 class UploadShape(OptionsShape):
+    example = {"file": "Fan ID,Username,Total Spent\n9007199254740993,ava,1.50\n", "decimal": "."}
+
     file = serializers.FileField(allow_empty_file=True, max_length=200)
     creatorId = serializers.UUIDField(required=False, default=None)
 
 
 class ImportNowShape(UploadShape):
+    example = UploadShape.example | {"dryRun": True}
+
     dryRun = serializers.BooleanField(default=False, help_text="Say what would happen; write nothing.")
 
 
@@ -99,6 +105,32 @@ class QuestionShape(serializers.Serializer[Any]):
 
 class ImportShape(serializers.Serializer[Any]):
     """An import. The counts are of rows; of a dry run, what would become of them."""
+
+    example: ClassVar[Mapping[str, Any]] = {
+        "id": "0f0f7a36-6d5c-4a0e-9d5e-0f3d5b1c7a11",
+        "creatorId": "f55b7eb9-c105-4060-a699-ba6ae94682ab",
+        "state": "asking",
+        "reason": "",
+        "kind": "fans",
+        "name": "fans.csv",
+        "size": 48211,
+        "format": "house",
+        "encoding": "utf-8",
+        "options": {},
+        "questions": [{"option": "dateOrder", "choices": ["dmy", "mdy"], "examples": ["03/04/2025"]}],
+        "ignoredColumns": ["Shoe size"],
+        "totalRows": 812,
+        "rowsDone": 0,
+        "successfulInserts": 0,
+        "updated": 0,
+        "unchanged": 0,
+        "skipped": 0,
+        "undone": 0,
+        "notUndone": 0,
+        "keptUntil": "2026-12-23T10:00:00Z",
+        "createdAt": "2026-11-23T10:00:00Z",
+        "finishedAt": None,
+    }
 
     id = serializers.UUIDField(source="public_id")
     creatorId = serializers.UUIDField(source="creator.public_id")
@@ -127,6 +159,33 @@ class ImportShape(serializers.Serializer[Any]):
 
 class ImportedShape(serializers.Serializer[Any]):
     """What became of the file; the first hundred problems, and where all of them are."""
+
+    example: ClassVar[Mapping[str, Any]] = {
+        "importId": "0f0f7a36-6d5c-4a0e-9d5e-0f3d5b1c7a11",
+        "dryRun": False,
+        "state": "done",
+        "kind": "fans",
+        "format": "house",
+        "encoding": "utf-8",
+        "ignoredColumns": [],
+        "totalRows": 3,
+        "successfulInserts": 1,
+        "updated": 1,
+        "unchanged": 0,
+        "skipped": 1,
+        "reason": "",
+        "errors": [
+            {
+                "row": 4,
+                "line": 4,
+                "column": "Fan ID",
+                "value": "1.2E+15",
+                "code": "scientific",
+                "error": "A spreadsheet has rounded this number (scientific notation): export it again as text.",
+            }
+        ],
+        "errorsUrl": "https://crm.example.com/api/crm/imports/0f0f7a36-6d5c-4a0e-9d5e-0f3d5b1c7a11/errors",
+    }
 
     importId = serializers.UUIDField()
     dryRun = serializers.BooleanField()
@@ -233,10 +292,21 @@ class ImportDetail(APIView):
 class ImportAct(APIView):
     """POST: ask for a check, a run, an undo, or an end. The process that runs imports does the first three."""
 
+    ABOUT: ClassVar[Mapping[ImportState, str]] = {
+        ImportState.CHECKING: "Go through it and say what would become of each row; nothing is written.",
+        ImportState.RUNNING: "Import it. The process that runs imports begins within a second.",
+        ImportState.UNDOING: "Take back what it did. What was changed since stays, and is counted in notUndone.",
+        ImportState.CANCELLED: "End it after the rows that are being written; what is done stays.",
+    }
+
     parser_classes = (JSONParser, FormParser, MultiPartParser)
     key_scope = ApiKey.Scope.IMPORT
     act = ImportState.RUNNING
     has_several_addresses = True
+
+    @property
+    def about(self) -> str:
+        return self.ABOUT[self.act]
 
     @extend_schema(request=None, responses={200: ImportShape, 202: ImportShape, 409: ProblemShape})
     def post(self, request: Request, import_id: str) -> Response:
@@ -278,6 +348,10 @@ class Export(APIView):
     renderer_classes = (CsvRenderer, JSONRenderer)
     kind = ImportKind.FANS
     has_several_addresses = True
+
+    @property
+    def about(self) -> str:
+        return f"All {self.kind} of a creator as CSV, which imports back unchanged. No cell of it is a formula."
 
     @extend_schema(parameters=[ExportQuery], responses={(200, "text/csv"): OpenApiTypes.STR})
     def get(self, request: Request) -> StreamingHttpResponse:

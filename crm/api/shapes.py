@@ -131,6 +131,20 @@ class ProblemFieldShape(serializers.Serializer[Any]):
 class ProblemShape(serializers.Serializer[Any]):
     """Every refusal (RFC 9457)."""
 
+    example: ClassVar[Mapping[str, Any]] = {
+        "type": "about:blank",
+        "title": "Bad Request",
+        "status": 400,
+        "detail": "handle: Ensure this field has no more than 120 characters.",
+        "errors": [
+            {
+                "field": "handle",
+                "code": "max_length",
+                "message": "Ensure this field has no more than 120 characters.",
+            }
+        ],
+    }
+
     type = serializers.CharField()
     title = serializers.CharField()
     status = serializers.IntegerField()

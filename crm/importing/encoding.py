@@ -46,6 +46,17 @@ def encoding_of(stream: BinaryIO) -> str:
     return _eight_bits(head, stream)
 
 
+def encoding_said(said: str, stream: BinaryIO) -> str:
+    """What a person says that it is; which UTF-16, the bytes say. Raises CannotImport when they say that it is none."""
+    if said != "utf-16":
+        return said
+    found = encoding_of(stream)
+    if not found.startswith(said):
+        words = _("It does not begin as UTF-16 does. If it is, say utf-16-le or utf-16-be.")
+        raise CannotImport("bad_option", words, option="encoding")
+    return found
+
+
 def _eight_bits(head: bytes, rest: BinaryIO) -> str:
     decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
     found_utf8 = found_other = False

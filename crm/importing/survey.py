@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy
 
 from crm.importing import cells, moments, money
 from crm.importing.columns import DATE_FIELDS, MONEY_FIELDS, Columns, columns_of
-from crm.importing.encoding import Doubled, encoding_of, looks_doubled, text_of
+from crm.importing.encoding import Doubled, encoding_of, encoding_said, looks_doubled, text_of
 from crm.importing.problems import BadCell, CannotImport
 from crm.importing.records import Record, Refused, records, separator_of
 from crm.importing.rows import AS_IT_IS, Options, Reading
@@ -95,7 +95,7 @@ def opened(open_file: Opener, encoding: str) -> Iterator[TextIO]:
 def survey(open_file: Opener, options: Options) -> Survey:
     """Read the whole file once. Raises CannotImport when nothing of it can be imported."""
     with open_file() as stream:
-        encoding = options.encoding or encoding_of(stream)
+        encoding = encoding_said(options.encoding, stream) if options.encoding else encoding_of(stream)
     with opened(open_file, encoding) as text:
         separator = separator_of(text)
     with opened(open_file, encoding) as text:

@@ -1,7 +1,10 @@
 """Values that schemathesis cannot make up: the description says what they look like, not which of them are there."""
 
+import json
+import os
 import uuid
 from datetime import UTC, datetime, timedelta
+from itertools import cycle
 from typing import Any
 
 import schemathesis
@@ -10,6 +13,8 @@ from hypothesis import strategies
 #: As docs/openapi.yaml has it.
 KEY_MAX = 255
 NOW = datetime.now(UTC)
+#: Rows that are there, by the name that addresses have for their id; one after the other.
+IDS = {name: cycle(known) for name, known in json.loads(os.environ["CONTRACT_IDS"]).items()}
 
 schemathesis.openapi.format(
     "uri", strategies.from_regex(r"https://[a-z]{3,10}\.example\.com/[a-z0-9]{1,12}\.jpg", fullmatch=True)
@@ -25,9 +30,15 @@ schemathesis.openapi.format("date", strategies.just(NOW.date().isoformat()))
 
 @schemathesis.hook
 def before_call(context: schemathesis.HookContext, case: Any, kwargs: dict[str, Any]) -> None:
-    """A cursor is a place in a list that was given, and every request that is meant has a key of its own."""
+    """A right request is about rows that are there: an id is theirs, a cursor is a place in a list that was given.
+
+    Every request that is meant has a key of its own.
+    """
     if case.meta and case.meta.generation.mode.is_positive:
         (case.query or {}).pop("cursor", None)
+        if case.method != "DELETE":
+            for name in IDS.keys() & (case.path_parameters or {}).keys():
+                case.path_parameters[name] = next(IDS[name])
     key = (case.headers or {}).get("Idempotency-Key")
     if isinstance(key, str) and 0 < len(key) <= KEY_MAX and key.isascii() and key.isprintable():
         case.headers["Idempotency-Key"] = uuid.uuid4().hex

@@ -80,3 +80,16 @@ def test_a_header_that_never_ends_is_refused() -> None:
         survey(lambda: io.BytesIO(("Username" + ",c" * LINE_MAX).encode()), Options())
 
     assert refusal.value.code == "bad_header"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_an_encoding_that_the_file_has_not_is_refused(encoding: str) -> None:
+    with pytest.raises(CannotImport) as refusal:
+        survey(lambda: io.BytesIO((HEADER + GOOD).encode()), Options(encoding=encoding))
+
+    assert refusal.value.option == ("encoding" if encoding == "utf-16" else "file")
+
+
+@pytest.mark.parametrize("order", ["utf-16-le", "utf-16-be"])
+def test_utf_16_says_its_order_by_itself(order: str) -> None:
+    assert survey(lambda: io.BytesIO((HEADER + GOOD).encode(order)), Options(encoding="utf-16")).rows == 1
