@@ -105,4 +105,5 @@ def test_f3_a_worker_that_is_asked_to_stop_finishes_what_it_began(scene: Scene) 
 
     assert stopped == 0
     until(lambda: scene.count(Status.SENT) == 200, 180, "nothing waits for the visibility timeout of five minutes")
-    assert not scene.messages.filter(attempts__gt=0).exists()
+    # Attempts tell nothing: on a busy machine a lease runs out in hands that are well.
+    assert not scene.messages.filter(cause_code="reconciled").exists(), "a call was cut off"
