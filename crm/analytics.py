@@ -4,16 +4,16 @@ A figure is counted by the database from rows that can be listed. Days are those
 currencies is never added. Where no row can tell, the answer is None and not 0.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.core.exceptions import ValidationError
 from django.db.models import (
     Count,
-    DateField,
     DurationField,
     ExpressionWrapper,
     F,
@@ -22,9 +22,8 @@ from django.db.models import (
     QuerySet,
     Subquery,
     Sum,
+    Value,
 )
-from django.db.models.functions import TruncDay, TruncMonth, TruncWeek
-from django.db.models.functions.datetime import TruncBase
 from django.utils.translation import gettext as _
 
 from crm.models import Campaign, Creator, Fan, Message, SubscriptionEvent, Transaction
@@ -41,9 +40,6 @@ class Unit(StrEnum):
     DAY = "day"
     WEEK = "week"
     MONTH = "month"
-
-
-_TRUNCATED = {Unit.DAY: TruncDay, Unit.WEEK: TruncWeek, Unit.MONTH: TruncMonth}
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,11 +166,14 @@ def subscribers(creator: Creator, period: Period, kind: SubscriptionEvent.Kind) 
 def subscribers_by(creator: Creator, period: Period, unit: Unit) -> Sequence[Turnover]:
     """Every day, week or month of the period, also those in which nobody came or left."""
     kinds = (SubscriptionEvent.Kind.STARTED, SubscriptionEvent.Kind.EXPIRED)
-    told = SubscriptionEvent.objects.filter(
-        creator=creator, kind__in=kinds, occurred_at__gte=period.begins, occurred_at__lt=period.ends
-    )
-    counts = told.annotate(first=_first_day("occurred_at", period, unit)).order_by().values_list("first", "kind")
-    found = {(first, kind): number for first, kind, number in counts.annotate(number=Count("*"))}
+
+    def of(days: Period) -> QuerySet:
+        told = SubscriptionEvent.objects.filter(
+            creator=creator, kind__in=kinds, occurred_at__gte=days.begins, occurred_at__lt=days.ends
+        )
+        return told.values("kind").annotate(number=Count("*"))
+
+    found = {(row["first"], row["kind"]): row["number"] for row in _each_bucket(period, unit, of)}
     return [Turnover(day, *(found.get((day, kind), 0) for kind in kinds)) for day in period.buckets(unit)]
 
 
@@ -200,11 +199,11 @@ def sums(rows: QuerySet[Transaction]) -> Sequence[Money]:
 
 def revenue_by(creator: Creator, period: Period, unit: Unit, kinds: Iterable[str] = ()) -> Sequence[Bucket]:
     """Every day, week or month of the period, also those in which nothing came in."""
-    first = _first_day("occurred_at", period, unit)
-    sums = _summed(payments(creator, period, kinds).annotate(first=first).values("first", "currency"))
     found: dict[date, list[Money]] = {day: [] for day in period.buckets(unit)}
-    for row in sums.order_by("first", "currency"):
+    for row in _each_bucket(period, unit, lambda days: _summed(payments(creator, days, kinds).values("currency"))):
         found[row["first"]].append(_money(row))
+    for money in found.values():
+        money.sort(key=lambda each: each.currency)
     return [Bucket(day, money) for day, money in found.items()]
 
 
@@ -294,9 +293,19 @@ def _midnight(day: date, zone: ZoneInfo) -> datetime:
     return datetime.combine(day, time(), zone).astimezone(UTC)
 
 
-def _first_day(column: str, period: Period, unit: Unit) -> TruncBase:
-    """The first day of the bucket in which a moment lies, by the creator's clock."""
-    return _TRUNCATED[unit](column, tzinfo=period.zone, output_field=DateField())
+def _each_bucket(period: Period, unit: Unit, of: Callable[[Period], QuerySet]) -> Iterator[dict[str, Any]]:
+    """The rows that ``of`` finds in each bucket, with its ``first`` day; one statement.
+
+    Each bucket is a range of an index, whose ends the creator's clock sets here. Let the database say for every row
+    to which local day it belongs, and SQLite asks Python a million times.
+    """
+    buckets = period.buckets(unit)
+    parts = [
+        of(Period(period.zone, *period.within(day, unit))).order_by().annotate(number_of_bucket=Value(number))
+        for number, day in enumerate(buckets)
+    ]
+    for row in parts[0].union(*parts[1:], all=True):
+        yield row | {"first": buckets[row["number_of_bucket"]]}
 
 
 def _bucket_of(day: date, unit: Unit) -> date:
