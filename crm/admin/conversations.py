@@ -5,7 +5,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from crm.admin.tables import Long, OneByOne, ReadOnly, as_uuid, fans_found, who
+from crm.admin.tables import FOUND_MAX, Long, OneByOne, ReadOnly, as_uuid, fans_found, who
 from crm.admin.writing import WritesToOne
 from crm.forecast import forecast
 from crm.models import Attachment, Conversation, Creator, Fan, Message
@@ -55,8 +55,9 @@ class MessageAdmin(OneByOne[Message], ReadOnly, Long):
         if public_id := as_uuid(words):
             return rows.filter(public_id=public_id)
         # Ids are unique within a creator, and so is their index.
-        known = rows.filter(creator__in=Creator.objects.values("pk"), platform_id=words)
-        return known if known.exists() else rows.filter(conversation__fan__in=fans_found(words))
+        by_id = Message.objects.filter(creator__in=Creator.objects.values("pk")).of_platform_id(words)
+        known = list(by_id.values_list("pk", flat=True)[:FOUND_MAX])
+        return rows.filter(pk__in=known) if known else rows.filter(conversation__fan__in=fans_found(words))
 
     def has_settle_permission(self, request: HttpRequest) -> bool:
         """Nobody edits a message, yet whoever may change messages may settle them by the verbs."""

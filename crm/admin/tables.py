@@ -16,6 +16,8 @@ from crm.paging import BoundedPaginator
 
 #: An act on more rows than this is a command's work, for which nobody's browser waits.
 CHOSEN_MAX = 500
+#: Of one platform id there is one row for each creator; so many of them are shown.
+FOUND_MAX = 100
 #: What an act may refuse to do; the words are for a person.
 REFUSALS = (StateForbids, IllegalCampaignMove, ValidationError)
 

@@ -230,11 +230,12 @@ class TestPages:
         for model in makeable:
             assert admin_client.get(page_of(model, "add")).status_code == 200, model
 
-    def test_a_search_finds_a_message_by_its_public_id_and_by_its_fan(self, admin_client: Client) -> None:
+    def test_a_search_finds_a_message_by_its_ids_and_by_its_fan(self, admin_client: Client) -> None:
         message = make_message(make_conversation(fan=make_fan(name="Daniel")))
         make_message()
 
-        for words in (str(message.public_id), "daniel"):
+        Message.objects.filter(pk=message.pk).update(platform_id="m42")
+        for words in (str(message.public_id), "m42", "daniel"):
             answer = admin_client.get(page_of(Message, "changelist"), {"q": words})
             assert list(answer.context["cl"].queryset) == [message]
 
