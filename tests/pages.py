@@ -1,0 +1,126 @@
+"""The pages of the product, and a creator with something on each of them.
+
+tests/browser/test_accessibility.py looks at every row in both themes and languages, tests/test_budgets.py counts its
+bytes and its queries, and tests/screenshots.py takes its picture. A new page is a new row.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.urls import reverse
+
+from crm import campaigning
+from crm.clock import database_now
+from crm.importing import running
+from crm.models import Campaign, Conversation, Creator, Dispatch, Fan, ImportState, Segment, User
+from crm.models.messages import Status
+from crm.tests.factories import make_import, make_message
+from onlyfans import demo
+
+BEACH = "https://files.example.test/beach.jpg"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """``opens`` are selectors; each is pressed on a fresh page, wide and on a phone, where it can be seen."""
+
+    name: str
+    address: Callable[[Creator], str]
+    opens: Sequence[str] = ()
+    signed_in: bool = True
+    #: So many questions to the database at most.
+    queries: int = 12
+
+
+def _named(name: str, **query: str) -> Callable[[Creator], str]:
+    return lambda creator: reverse(name, query=query or None)
+
+
+def _of(name: str, find: Callable[[Creator], object]) -> Callable[[Creator], str]:
+    """The page of one row; ``find`` says which."""
+    return lambda creator: reverse(name, args=[find(creator).public_id])  # type: ignore[attr-defined]
+
+
+def _theo(creator: Creator) -> Fan:
+    return creator.fans.get(name="Theo Marsh")
+
+
+PAGES = [
+    Page("sign-in", _named("login"), signed_in=False),
+    Page("inbox", _named("inbox"), opens=[".topbar-account > summary", ".topbar > .topbar-drawer"]),
+    Page("inbox-nothing-unread", _named("inbox", show="unread")),
+    Page(
+        "conversation",
+        _of("conversation", lambda creator: creator.conversations.get(fan=_theo(creator))),
+        opens=[".extras > summary"],
+    ),
+    Page("fans", _named("fans"), opens=[".more-filters > summary", "summary:has-text('Columns')"]),
+    Page("fans-none-found", _named("fans", search="nobody", spentMin="5")),
+    Page("fan", _of("fan", _theo), opens=["summary.plain"], queries=15),
+    Page("fan-new", _named("new_fan")),
+    Page("fan-erase", _of("erase_fan", _theo)),
+    Page("segments", _named("segments")),
+    Page("segment-new", _named("new_segment", segment="ready:paid", seenWithinDays="7")),
+    Page("segment", _of("segment", lambda creator: creator.segments.get(name="Silent spenders"))),
+    Page("campaigns", _named("campaigns")),
+    Page("campaign-new", _named("new_campaign", valueMin="1"), opens=[".leave-out > summary", ".letter summary"]),
+    Page("campaign-draft", _of("campaign", lambda creator: creator.campaigns.get(name="Sunday"))),
+    Page("campaign-edit", _of("edit_campaign", lambda creator: creator.campaigns.get(name="Sunday")), queries=15),
+    Page(
+        "campaign",
+        _of("campaign", lambda creator: creator.campaigns.get(name="Beach day")),
+        opens=["details.menu > .button.danger"],
+    ),
+    Page("recipients", _of("recipients", lambda creator: creator.campaigns.get(name="Beach day"))),
+    Page("analytics", _named("analytics"), opens=[".chart-table > summary", ".toolbar .menu > summary"]),
+    Page("payments", _named("transactions")),
+    Page("subscriptions", _named("subscriptions")),
+    Page("by-hand", _named("assisted")),
+    Page("connect", _named("connect")),
+    Page("account", _of("account", lambda creator: creator), opens=["summary:has-text('Disconnect')"]),
+    Page("import-asking", _of("import", lambda creator: creator.imports.get(name="asking.csv"))),
+    Page("import-done", _of("import", lambda creator: creator.imports.get(name="done.csv")), opens=["summary.button"]),
+]
+
+
+def furnish() -> tuple[User, Creator]:
+    """The demo, and what came of it: messages in every state, a segment, campaigns, imports."""
+    demo.seed()
+    Dispatch.note(heartbeat_at=database_now())
+    user = User.objects.get(username=demo.USERNAME)
+    creator = Creator.objects.for_user(user).earliest("id")
+    _talk(creator)
+    rule = {"valueMin": 5_000, "silentForDays": 7}
+    Segment.objects.create(creator=creator, name="Silent spenders", rule=rule)
+    _campaign(creator, user)
+    _import(creator)
+    return user, creator
+
+
+def _talk(creator: Creator) -> None:
+    """A bubble in every state, and one with a price and a picture."""
+    theo = Conversation.objects.get(fan=_theo(creator))
+    now = database_now()
+    for hours, status in enumerate(status for status in Status if status != Status.RECEIVED):
+        at = now - timedelta(hours=12 - hours)
+        make_message(theo, status=status, text="Here is what I promised you.", send_at=at, cause="rejected")
+    paid = make_message(theo, status=Status.READ, text="The beach, as you asked.", price_cents=1_250)
+    paid.attachments.create(creator=creator, url=BEACH, position=0)
+
+
+def _campaign(creator: Creator, user: User) -> None:
+    """One under way, one not begun."""
+    fans = [str(fan.public_id) for fan in creator.fans.order_by("id")[:14]]
+    for name, text in (("Beach day", "Hey {name|you}, look where I am."), ("Sunday", "A slow one today, {name|you}?")):
+        campaigning.draft(creator, author=user, name=name, text=text, audience={"fans": fans})
+    campaigning.launch(Campaign.objects.get(name="Beach day"))
+    campaigning.serve()
+
+
+def _import(creator: Creator) -> None:
+    """One with a question, one that is done and left a row out."""
+    make_import(creator, "Username,Last Seen,Colour\nava,03/04/2025,red\n", name="asking.csv")
+    done = make_import(creator, "Username\nava\nb o\n", name="done.csv")
+    done.move(ImportState.RUNNING, now=database_now())
+    running.work(done)
