@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test contract faults lint schema messages requirements clean
+.PHONY: help run test contract faults lint schema messages screenshots requirements clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -51,6 +51,9 @@ schema: $(VENV)/.test-installed ## Write the API's description to docs/openapi.y
 
 messages: $(VENV)/.test-installed ## Bring locale/ up to date with the code; says what is to be translated
 	$(LAPTOP) $(BIN)/python -m tests.catalogue
+
+screenshots: $(VENV)/.test-installed ## Take the pictures in docs/screenshots/ anew
+	$(LAPTOP) $(BIN)/python -m tests.screenshots
 
 requirements: $(VENV)/.test-installed ## Resolve requirements*.in into requirements*.txt
 	@$(BIN)/uv pip compile --quiet --no-emit-index-url --no-emit-find-links --universal --python-version 3.11 requirements.in -o requirements.txt

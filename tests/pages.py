@@ -73,7 +73,12 @@ PAGES = [
         opens=["details.menu > .button.danger"],
     ),
     Page("recipients", _of("recipients", lambda creator: creator.campaigns.get(name="Beach day"))),
-    Page("analytics", _named("analytics"), opens=[".chart-table > summary", ".toolbar .menu > summary"]),
+    Page(
+        "analytics",
+        _named("analytics"),
+        opens=[".chart-table > summary", ".toolbar .menu > summary"],
+        queries=28,
+    ),
     Page("payments", _named("transactions")),
     Page("subscriptions", _named("subscriptions")),
     Page("by-hand", _named("assisted")),

@@ -1,0 +1,62 @@
+"""Pictures of every page for docs/screenshots/: ``python -m tests.screenshots [PAGE …]`` (``make screenshots``).
+
+The demo is seeded into a database of its own and served by Django; Chromium looks at each row of tests/pages.py in both
+themes at three widths. WebP keeps the folder small. Names are ``<page>-<width>-<theme>.webp``.
+"""
+
+import base64
+import sys
+from pathlib import Path
+
+from playwright.sync_api import CDPSession, Page, sync_playwright
+
+from tests import chromium
+from tests.serving import environment, served, session_of
+
+WIDTHS = {1440: 900, 900: 900, 390: 844}
+FOLDER = Path(__file__).resolve().parent.parent / "docs" / "screenshots"
+QUALITY = 60
+#: Pages that say little more than another one does.
+LEFT_OUT = {"inbox-nothing-unread", "fans-none-found"}
+
+
+def main(wanted: list[str]) -> None:
+    with environment():
+        # Rows are read by the models, which are there from now on.
+        from django.test import Client
+
+        from tests.pages import PAGES, furnish
+
+        user, creator = furnish()
+        client = Client()
+        client.force_login(user)
+        with served() as address, sync_playwright() as playwright:
+            program = chromium.find_or_install()
+            browser = playwright.chromium.launch(executable_path=program, args=list(chromium.ARGUMENTS))
+            context = browser.new_context(reduced_motion="reduce")
+            page = context.new_page()
+            devtools = context.new_cdp_session(page)
+            for row in PAGES:
+                if row.name not in LEFT_OUT and (not wanted or row.name in wanted):
+                    context.clear_cookies()
+                    if row.signed_in:
+                        context.add_cookies([session_of(client, address)])  # type: ignore[list-item]
+                    _take(page, devtools, address + row.address(creator), row.name)
+            browser.close()
+    pictures = list(FOLDER.glob("*.webp"))
+    size = sum(picture.stat().st_size for picture in pictures) / 2**20
+    sys.stdout.write(f"{len(pictures)} pictures, {size:.1f} MiB\n")
+
+
+def _take(page: Page, devtools: CDPSession, address: str, name: str) -> None:
+    for width, height in WIDTHS.items():
+        page.set_viewport_size({"width": width, "height": height})
+        page.goto(address)
+        for theme in ("light", "dark"):
+            page.emulate_media(color_scheme=theme)
+            shot = devtools.send("Page.captureScreenshot", {"format": "webp", "quality": QUALITY})
+            (FOLDER / f"{name}-{width}-{theme}.webp").write_bytes(base64.b64decode(shot["data"]))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
