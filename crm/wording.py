@@ -54,9 +54,10 @@ def amount(minor: int, currency: str) -> str:
     """``123456`` of USD is ``$1,234.56``; whole amounts lose their zeros. Currencies without a sign are named."""
     places = decimals_of(currency)
     value = Decimal(abs(minor)).scaleb(-places)
-    written = f"{value:,.0f}" if value == value.to_integral_value() else f"{value:,.{places}f}"
-    sign = SIGNS.get(currency)
-    return f"{'−' if minor < 0 else ''}{sign}{written}" if sign else f"{'−' if minor < 0 else ''}{written} {currency}"
+    shown = 0 if value == value.to_integral_value() else places
+    number = formats.number_format(value, shown, use_l10n=True, force_grouping=True)
+    pattern = _("%(sign)s%(number)s") if currency in SIGNS else _("%(number)s\u00a0%(sign)s")
+    return ("−" if minor < 0 else "") + pattern % {"number": number, "sign": SIGNS.get(currency, currency)}
 
 
 def condition_in_words(name: str, raw: Any, *, creator: Creator) -> str:

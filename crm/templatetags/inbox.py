@@ -10,8 +10,8 @@ from django.utils import formats, timezone
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
-from crm.importing.money import decimals_of
 from crm.models import Transaction
+from crm.wording import amount
 
 register = template.Library()
 
@@ -38,17 +38,14 @@ def initials(name: str) -> str:
 
 @register.filter
 def dollars(cents: int) -> str:
-    whole, rest = divmod(cents, 100)
-    return f"${whole:,}.{rest:02d}" if rest else f"${whole:,}"
+    """Prices of messages are in dollars, whatever the creator's currency is."""
+    return amount(cents, "USD")
 
 
 @register.filter
 def paid(payment: Transaction) -> str:
     """What came in, or with a minus went back, in its own currency."""
-    decimals = decimals_of(payment.currency)
-    amount = f"{abs(payment.amount_cents) / 10**decimals:,.{decimals}f}"
-    sign = "−" if payment.amount_cents < 0 else ""
-    return f"{sign}${amount}" if payment.currency == "USD" else f"{sign}{amount} {payment.currency}"
+    return amount(payment.amount_cents, payment.currency)
 
 
 @register.filter
