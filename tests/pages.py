@@ -10,10 +10,10 @@ from datetime import timedelta
 
 from django.urls import reverse
 
-from crm import campaigning
+from crm import campaigning, teaming
 from crm.clock import database_now
 from crm.importing import running
-from crm.models import Campaign, Conversation, Creator, Dispatch, Fan, ImportState, Segment, User
+from crm.models import Campaign, Conversation, Creator, Dispatch, Fan, ImportState, Membership, Segment, User
 from crm.models.messages import Status
 from crm.tests.factories import make_import, make_message
 from onlyfans import demo
@@ -44,6 +44,13 @@ def _of(name: str, find: Callable[[Creator], object]) -> Callable[[Creator], str
 
 def _theo(creator: Creator) -> Fan:
     return creator.fans.get(name="Theo Marsh")
+
+
+def _welcome(creator: Creator) -> str:
+    """The link of an invitation, as somebody gets it."""
+    nina = creator.memberships.get(user__username="nina")
+    owner = creator.memberships.filter(role=Membership.Role.OWNER).earliest("id").user
+    return reverse("welcome", args=[nina.user.public_id, teaming.invitation(nina, by=owner)])
 
 
 PAGES = [
@@ -82,6 +89,15 @@ PAGES = [
     Page("payments", _named("transactions")),
     Page("subscriptions", _named("subscriptions")),
     Page("by-hand", _named("assisted")),
+    Page("profile", _named("settings")),
+    Page("sign-ins", _named("sign_ins")),
+    Page("api-keys", _named("api_keys")),
+    Page("creator-settings", _named("creator_settings")),
+    Page("team", _named("team")),
+    Page("snippets", _named("snippets")),
+    Page("snippet-new", _named("new_snippet")),
+    Page("sending", _named("sending")),
+    Page("welcome", _welcome, signed_in=False),
     Page("connect", _named("connect")),
     Page("account", _of("account", lambda creator: creator), opens=["summary:has-text('Disconnect')"]),
     Page("import-asking", _of("import", lambda creator: creator.imports.get(name="asking.csv"))),
@@ -100,6 +116,7 @@ def furnish() -> tuple[User, Creator]:
     Segment.objects.create(creator=creator, name="Silent spenders", rule=rule)
     _campaign(creator, user)
     _import(creator)
+    teaming.invite(creator, username="nina", role=Membership.Role.CHATTER, by=user)
     return user, creator
 
 

@@ -37,7 +37,7 @@ def get(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[G
 def _asked(client: Client, page: Page, creator: Creator) -> tuple[str, int]:
     address = page.address(creator)
     with CaptureQueriesContext(connection) as queries:
-        response = client.get(address)
+        response = client.get(address, follow=True)
     assert response.status_code == 200, address
     return response.content.decode(), len(queries) - SIGNED_IN * page.signed_in
 
