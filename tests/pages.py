@@ -13,7 +13,21 @@ from django.urls import reverse
 from crm import campaigning, teaming
 from crm.clock import database_now
 from crm.importing import running
-from crm.models import Campaign, Conversation, Creator, Dispatch, Fan, ImportState, Membership, Segment, User
+from crm.models import (
+    Campaign,
+    Conversation,
+    Creator,
+    Dispatch,
+    Fan,
+    ImportState,
+    Membership,
+    Note,
+    Segment,
+    SubscriptionEvent,
+    Tag,
+    Transaction,
+    User,
+)
 from crm.models.messages import Status
 from crm.tests.factories import make_import, make_message
 from onlyfans import demo
@@ -112,6 +126,10 @@ def furnish() -> tuple[User, Creator]:
     user = User.objects.get(username=demo.USERNAME)
     creator = Creator.objects.for_user(user).earliest("id")
     _talk(creator)
+    _earn(creator)
+    for name in ("VIP", "Likes the sea"):
+        Tag.objects.add(creator, name=name).put_on([_theo(creator)])
+    Note.objects.write(_theo(creator), author=user, text="Asked for the beach series. Away until Friday.")
     rule = {"valueMin": 5_000, "silentForDays": 7}
     Segment.objects.create(creator=creator, name="Silent spenders", rule=rule)
     _campaign(creator, user)
@@ -129,6 +147,28 @@ def _talk(creator: Creator) -> None:
         make_message(theo, status=status, text="Here is what I promised you.", send_at=at, cause="rejected")
     paid = make_message(theo, status=Status.READ, text="The beach, as you asked.", price_cents=1_250)
     paid.attachments.create(creator=creator, url=BEACH, position=0)
+
+
+def _earn(creator: Creator) -> None:
+    """Two months of payments of three kinds, and subscriptions that began."""
+    now, kinds = database_now(), [Transaction.Kind.SUBSCRIPTION, Transaction.Kind.TIP, Transaction.Kind.MESSAGE]
+    fans = list(creator.fans.order_by("-value_cents", "id"))
+    Transaction.objects.bulk_create(
+        Transaction(
+            creator=creator,
+            fan=fans[day % 7],
+            kind=kinds[day % 3],
+            amount_cents=900 + 350 * (day * day % 11),
+            currency=creator.currency,
+            occurred_at=now - timedelta(days=day * 0.7, hours=2),
+            source=Transaction.Source.EVENT,
+            platform_id=f"demo_{day}",
+        )
+        for day in range(90)
+    )
+    for day, fan in enumerate(fans[:12]):
+        started = now - timedelta(days=3 * day + 1)
+        SubscriptionEvent.objects.record(fan, SubscriptionEvent.Kind.STARTED, occurred_at=started, price_cents=999)
 
 
 def _campaign(creator: Creator, user: User) -> None:
