@@ -49,6 +49,8 @@ COLUMNS = {
 }
 USUAL_COLUMNS = ("value", "subscription", "lastSeen", "tags")
 CHOSEN_COLUMNS = "fan_columns"
+#: A condition that holds for every fan: an address without any would say nobody.
+EVERYBODY = "valueMin=0"
 #: What a sorting looks like that is clicked for the first time: names upwards, money and dates downwards.
 UPWARDS_FIRST = ("name",)
 
@@ -218,7 +220,7 @@ def _write_to(request: SignedInRequest, form: FilterForm, which: str) -> HttpRes
     """To the page where a campaign is written. What its address cannot say becomes a segment first."""
     if which == "all":
         if form.is_plain:
-            return see_other(f"{reverse('new_campaign')}?{form.query}")
+            return see_other(f"{reverse('new_campaign')}?{form.query or EVERYBODY}")
         messages.info(request, _("Save this choice of fans as a segment; then you can write to it."))
         return see_other(f"{reverse('new_segment')}?{form.query}")
     ids = _chosen(request, form, which).values_list("public_id", flat=True)

@@ -212,6 +212,7 @@ def test_nobody_tags_the_fans_of_others(owner: Client, crowd: dict[str, Fan]) ->
         ("?segment=ready:top", {"which": "all"}, "/campaigns/new?segment=ready%3Atop"),
         ("?segment=ready:top&tag=VIP", {"which": "all"}, "/segments/new?tag=VIP&segment=ready%3Atop"),
         ("?spentMin=5", {"which": "all"}, "/campaigns/new?valueMin=500"),
+        ("", {"which": "all"}, "/campaigns/new?valueMin=0"),
     ],
 )
 def test_writing_to_many_leads_to_a_campaign_for_just_them(
