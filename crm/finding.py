@@ -3,14 +3,14 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from crm.models import Conversation, Creator, Message
-from crm.searching import QUERY_MAX, are_rare, fold, words_of
+from crm.searching import QUERY_MAX, SearchText, are_rare, fold, words_of
 
 FANS_SHOWN, MESSAGES_SHOWN = 10, 30
 #: How much of a text is shown around the first word that was looked for.
 BEFORE, AFTER = 40, 100
+SEARCHED: SearchText = Message._meta.get_field("search_text")
 _WORD = re.compile(r"[^\W_]+")
 
 
@@ -45,7 +45,8 @@ def find_in_inbox(creator: Creator, query: str) -> Found:
     terms = words_of(query)
     if not terms:
         return Found([], [], has_more=False)
-    messages = Message.objects.filter(creator=creator, **_have(query, Message))
+    lookup = "has_rare_words" if are_rare(query, SEARCHED) else "has_words"
+    messages = Message.objects.filter(creator=creator, **{f"search_text__{lookup}": query})
     # By its last change, which an index has for each creator: nearly the order of time, and never a sort of all hits.
     latest = list(messages.select_related("conversation__fan").order_by("-seq")[: MESSAGES_SHOWN + 1])
     shown = sorted(latest[:MESSAGES_SHOWN], key=lambda message: message.send_at, reverse=True)
@@ -58,7 +59,7 @@ def fans_named(creator: Creator, query: str) -> list[Conversation]:
     query = _cleaned(query)
     if not words_of(query):
         return []
-    talks = Conversation.objects.filter(creator=creator, **_have(query, Conversation, "fan__"))
+    talks = Conversation.objects.filter(creator=creator, fan__search_text__has_words=query)
     return list(talks.select_related("fan").order_by("-last_message_at", "-id")[:FANS_SHOWN])
 
 
@@ -82,9 +83,3 @@ def excerpt(text: str, terms: Sequence[str]) -> Iterator[Piece]:
             yield Piece(hit[0], is_hit=True)
             at = hit.end()
     yield Piece(text[at:end] + ("…" if end < len(text) else ""), is_hit=False)
-
-
-def _have(query: str, model: Any, fan: str = "") -> dict[str, str]:
-    column = (model._meta.get_field("fan").related_model if fan else model)._meta.get_field("search_text")
-    lookup = "has_rare_words" if are_rare(query, column) else "has_words"
-    return {f"{fan}search_text__{lookup}": query}

@@ -87,6 +87,10 @@ def _done(request: SignedInRequest, chosen: Found) -> HttpResponse:
 def _card(request: SignedInRequest, chosen: Found, **tried: Any) -> HttpResponse:
     """The card; with what was tried and refused it is a 400."""
     fan, is_part = chosen.fan, bool(request.htmx)
+    status = HTTPStatus.BAD_REQUEST if tried else HTTPStatus.OK
+    note_form = tried.pop("note_form", None) or NoteForm()
+    # The composer beside the card has a field of the same name.
+    note_form.auto_id = "id_note_%s"
     paid = fan.transactions.select_related("message").order_by("-occurred_at", "-id")
     mass = chosen.messages.filter(campaign__isnull=False).select_related("campaign").order_by("-send_at", "-id")
     team = Membership.objects.filter(creator=chosen.creator_id, role__in=Membership.WRITERS, user__is_active=True)
@@ -100,12 +104,11 @@ def _card(request: SignedInRequest, chosen: Found, **tried: Any) -> HttpResponse
             (each, _apart(tried["change_form"] if each == tried.get("changed") else NoteForm(note=each), each))
             for each in fan.notes.select_related("author")[:NOTES_SHOWN]
         ],
-        "note_form": NoteForm(),
+        "note_form": note_form,
         "paid": list(paid[:SHOWN]),
         "mass": list(mass[:SHOWN]),
         "team": [membership.user for membership in team.select_related("user").order_by("user__username")],
     }
-    status = HTTPStatus.BAD_REQUEST if tried else HTTPStatus.OK
     with timezone.override(chosen.creator.zone):
         return render(request, f"{TEMPLATE}#card" if is_part else TEMPLATE, context | tried, status=status)
 

@@ -80,7 +80,7 @@ def draft(request: SignedInRequest, public_id: UUID) -> HttpResponse:
         with timezone.override(chosen.creator.zone):
             return whole_page(request, chosen, form, status=HTTPStatus.BAD_REQUEST)
     if "choose" in typed:
-        return see_other(reverse("snippets", args=[chosen.public_id]))
+        return see_other(reverse("composer_snippets", args=[chosen.public_id]))
     return see_other(f"{address_of(request, chosen)}#composer")
 
 

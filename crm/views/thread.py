@@ -157,18 +157,20 @@ def thread_of(
     """
     page = _Page(conversation, dispatch, now, reader, hit=around)
     messages = conversation.messages.select_related("author")
-    newest_first = messages.order_by("-send_at", "-id")
     named, back, on = (older, PAGE, WINDOW_MAX - PAGE) if older else (around, AROUND, AROUND)
     if start:
         named, back, on = start, 0, WINDOW_MAX
     if named:
         place = conversation.messages.filter(public_id=named)
-        since = list(messages.filter(~_before(place)).order_by("send_at", "id")[: on + 1])
-        if since and since[0].public_id == named:
-            earlier = list(newest_first.filter(_before(place))[: back + 1])
-            shown = [*earlier[:back][::-1], *since[:on]]
-            return page.of(shown, has_older=len(earlier) > back, has_newer=len(since) > on)
-    newest = list(newest_first[: PAGE + 1])
+        since = conversation.messages.filter(~_before(place)).order_by("send_at", "id")[: on + 1]
+        earlier = conversation.messages.filter(_before(place)).order_by("-send_at", "-id")[: back + 1]
+        around_it = Q(pk__in=since.values("pk")) | Q(pk__in=earlier.values("pk"))
+        found = list(messages.filter(around_it).order_by("send_at", "id"))
+        at = next((at for at, message in enumerate(found) if message.public_id == named), None)
+        if at is not None:
+            shown = found[max(0, at - back) : at + on]
+            return page.of(shown, has_older=at > back, has_newer=len(found) - at > on)
+    newest = list(messages.order_by("-send_at", "-id")[: PAGE + 1])
     return page.of(newest[:PAGE][::-1], has_older=len(newest) > PAGE, has_newer=False)
 
 

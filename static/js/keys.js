@@ -90,12 +90,12 @@ const palette = document.getElementById("palette");
 const field = palette.querySelector("input");
 const list = document.getElementById("palette-options");
 let asked = 0;
-let before = null;
+let cursor = null; // where it stood in the composer
 
 function showPalette() {
   if (palette.open) return;
   for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close();
-  before = document.activeElement;
+  cursor = document.activeElement === composer() ? composer().selectionStart : null;
   palette.showModal();
   field.value = "";
   find();
@@ -127,7 +127,7 @@ function run(option) {
   else if (press) ACTS[press]();
   else if (composer()) {
     const area = composer();
-    const place = before === area ? area.selectionStart : area.value.length;
+    const place = cursor ?? area.value.length;
     area.setRangeText(text, place, place, "end");
     area.focus();
     area.dispatchEvent(new Event("input", { bubbles: true }));

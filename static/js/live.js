@@ -175,7 +175,9 @@ const card = () => document.getElementById("card");
 
 function fillCard() {
   const body = document.getElementById("card-body");
-  if (!body?.getClientRects().length || !body.querySelector("[data-card-waits]")) return;
+  const waits = body?.querySelector("[data-card-waits]");
+  if (!waits || !body.getClientRects().length) return;
+  waits.removeAttribute("data-card-waits");
   htmx.ajax("GET", body.dataset.address, { target: body, swap: "innerHTML" });
 }
 

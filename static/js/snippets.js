@@ -30,11 +30,10 @@ function hide() {
 
 function expanded(open) {
   const text = field();
-  text.setAttribute("role", "combobox");
-  text.setAttribute("aria-expanded", open);
+  // A field of several lines may not have the role of a combobox; what it points to says the same.
+  text.setAttribute("aria-haspopup", "listbox");
   text.setAttribute("aria-controls", "snippet-list");
   text.setAttribute("aria-autocomplete", "list");
-  text.setAttribute("aria-multiline", "true");
   if (!open) text.removeAttribute("aria-activedescendant");
   document.querySelector("[data-snippets-open]")?.setAttribute("aria-expanded", open);
 }

@@ -192,7 +192,7 @@ def test_no_page_costs_more_than_12_queries_however_much_it_shows(
         (reverse("messages", args=[opened.public_id]), older),
         (reverse("conversation_list"), {"chosen": str(opened.public_id)}),
         (reverse("fan_card", args=[opened.public_id]), {}),
-        (reverse("snippets", args=[opened.public_id]), {}),
+        (reverse("composer_snippets", args=[opened.public_id]), {}),
     ]
     for address, query in pages:
         with django_assert_max_num_queries(12):

@@ -170,17 +170,17 @@ class TestSnippets:
     ) -> None:
         Snippet.objects.create(creator=make_creator(), name="Welcome elsewhere", text="Foreign")
 
-        found = signed_in.get(place(conversation, "snippets"), {"q": "WELC"}, headers=HTMX).content.decode()
+        found = signed_in.get(place(conversation, "composer_snippets"), {"q": "WELC"}, headers=HTMX).content.decode()
 
         assert 'data-text="Hi Daniel!"' in found
         assert found.count('role="option"') == 1
-        assert "It is $5, Daniel." in signed_in.get(place(conversation, "snippets")).content.decode()
+        assert "It is $5, Daniel." in signed_in.get(place(conversation, "composer_snippets")).content.decode()
 
     def test_without_javascript_one_is_put_behind_what_was_typed(
         self, signed_in: Client, conversation: Conversation, welcome: Snippet
     ) -> None:
         chosen = signed_in.post(place(conversation, "draft"), {"text": "First this.", "choose": "1"})
-        assert chosen.headers["Location"] == place(conversation, "snippets")
+        assert chosen.headers["Location"] == place(conversation, "composer_snippets")
 
         signed_in.post(place(conversation, "draft"), {"snippet": str(welcome.public_id)})
 
