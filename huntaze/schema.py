@@ -97,6 +97,14 @@ class HuntazeSchema(AutoSchema):
             for name in variables
         ]
 
+    def _get_request_body(self, direction: Any = "request") -> dict[str, Any] | None:
+        """A body of which one of several fields is needed is needed."""
+        body: dict[str, Any] | None = super()._get_request_body(direction)  # type: ignore[no-untyped-call]
+        shape = self.get_request_serializer()
+        if body and self.method != "PATCH" and "anyOf" in getattr(shape, "rules", {}):
+            body["required"] = True
+        return body
+
     def _get_parameters(self) -> list[dict[str, Any]]:
         parameters: list[dict[str, Any]] = super()._get_parameters()
         return [*parameters, IDEMPOTENCY_KEY] if self._is_idempotent else parameters

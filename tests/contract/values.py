@@ -36,6 +36,9 @@ def before_call(context: schemathesis.HookContext, case: Any, kwargs: dict[str, 
     """
     if case.meta and case.meta.generation.mode.is_positive:
         (case.query or {}).pop("cursor", None)
+        for name in {"from", "to"} & (case.query or {}).keys():
+            # What is remembered of an answer may be the end of an older period.
+            case.query[name] = NOW.date().isoformat()
         if case.method != "DELETE":
             for name in IDS.keys() & (case.path_parameters or {}).keys():
                 case.path_parameters[name] = next(IDS[name])
