@@ -1,5 +1,6 @@
 """A creator's team: who comes in, as what, and who goes. An owner decides about everybody, a manager about those who
-write and look on. A creator always has an owner who can sign in."""
+write and look on, an operator at the command line (``by`` is None) about everybody. A creator always has an owner who
+can sign in."""
 
 from collections.abc import Mapping, Sequence
 
@@ -28,7 +29,7 @@ def may_give(user: User, creator: Creator) -> Sequence[Role]:
     return DECIDES_ABOUT.get(own or "", ())
 
 
-def invite(creator: Creator, *, username: str, role: str, by: User) -> Membership:
+def invite(creator: Creator, *, username: str, role: str, by: User | None) -> Membership:
     """Make ``username`` a member, with an account of that name if there is none; ``invitation`` is their way in.
 
     Raises ValidationError by field (username, role), or PermissionDenied.
@@ -46,7 +47,7 @@ def invite(creator: Creator, *, username: str, role: str, by: User) -> Membershi
     return membership
 
 
-def invitation(membership: Membership, *, by: User) -> str:
+def invitation(membership: Membership, *, by: User | None) -> str:
     """A token with which the member chooses a password, once; empty for who has one, or who is another team's too.
 
     Whoever holds it becomes that person, so it is given for nobody whom ``by`` does not decide about entirely.
@@ -55,11 +56,11 @@ def invitation(membership: Membership, *, by: User) -> str:
     if user.has_usable_password() or not user.is_active or user.is_staff:
         return ""
     everywhere = user.memberships.select_related("creator")
-    decides = all(each.role in may_give(by, each.creator) for each in everywhere)
+    decides = not by or all(each.role in may_give(by, each.creator) for each in everywhere)
     return default_token_generator.make_token(user) if decides else ""
 
 
-def change_role(membership: Membership, role: str, *, by: User) -> None:
+def change_role(membership: Membership, role: str, *, by: User | None) -> None:
     """Raises ValidationError for the last owner, or PermissionDenied."""
     creator = membership.creator
     with transaction.atomic():
@@ -75,7 +76,7 @@ def change_role(membership: Membership, role: str, *, by: User) -> None:
     _told("a member's role changed", membership, by)
 
 
-def remove(membership: Membership, *, by: User) -> None:
+def remove(membership: Membership, *, by: User | None) -> None:
     """They see nothing of this creator any more. Raises ValidationError for the last owner, or PermissionDenied."""
     creator = membership.creator
     with transaction.atomic():
@@ -93,8 +94,8 @@ def _lock(creator: Creator) -> int:
     return Line.objects.stamp(creator.pk)
 
 
-def _require(by: User, creator: Creator, *roles: str) -> None:
-    if not set(roles) <= set(may_give(by, creator)):
+def _require(by: User | None, creator: Creator, *roles: str) -> None:
+    if by and not set(roles) <= set(may_give(by, creator)):
         raise PermissionDenied(_("Your role does not include deciding about this one."))
 
 
@@ -109,7 +110,11 @@ def _give_up_conversations(membership: Membership, seq: int) -> None:
     mine.update(assigned_to=None, seq=seq)
 
 
-def _told(what: str, membership: Membership, by: User) -> None:
+def _told(what: str, membership: Membership, by: User | None) -> None:
     log.info(
-        what, creator=membership.creator_id, member=str(membership.user.public_id), role=membership.role, user=by.pk
+        what,
+        creator=membership.creator_id,
+        member=str(membership.user.public_id),
+        role=membership.role,
+        user=by and by.pk,
     )

@@ -93,7 +93,7 @@ class TestCreators:
     def test_one_that_nobody_knows_or_that_is_not_the_only_one_changes_nothing(self) -> None:
         make_creator(name="Ava"), make_creator(name="ava")
 
-        for name, words in (("Eve", "No creator"), (str(uuid4()), "No creator"), ("Ava", "by id")):
+        for name, words in (("Eve", "no creator"), (str(uuid4()), "no creator"), ("Ava", "use the id")):
             with pytest.raises(CommandError, match=words) as error:
                 call_command("pause_creator", name)
             assert error.value.returncode == 2

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from crm.exporting import export
-from crm.management.creators import creator_named
+from crm.management.operating import creator_named
 from crm.models import ImportKind
 
 PROGRESS_EVERY = 50_000
@@ -26,7 +26,7 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="With --out: say how many rows as one JSON object.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        creator, out = creator_named(options["creator"]), options["out"]
+        creator, out = creator_named(options["creator"], returncode=1), options["out"]
         lines = export(creator, ImportKind(options["kind"]))
         if out is None:
             for line in lines:

@@ -16,7 +16,7 @@ from crm.importing.problems import CannotImport
 from crm.importing.report import error_file, problems_of
 from crm.importing.rows import Options
 from crm.importing.running import work
-from crm.management.creators import creator_named
+from crm.management.operating import creator_named
 from crm.models import Import, ImportState
 
 SHOWN_PROBLEMS = 20
@@ -54,7 +54,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         path: Path = options["file"]
-        creator = creator_named(options["creator"])
+        creator = creator_named(options["creator"], returncode=1)
         if options["errors"]:
             # Before anything is imported: afterwards it would be too late to hear that this cannot be written.
             _write(options["errors"], [])

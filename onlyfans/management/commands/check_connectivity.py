@@ -5,8 +5,8 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
+from crm.management.operating import Answer, OperatorCommand, creator_named, table
 from onlyfans.connectivity import check_all
-from onlyfans.management.operating import Answer, OperatorCommand, creator_named, table
 
 
 class Command(OperatorCommand):

@@ -4,16 +4,10 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
+from crm.management.operating import Answer, OperatorCommand
 from crm.models import Message
 from crm.models.messages import FOR_A_PERSON
-from onlyfans.management.operating import (
-    Answer,
-    OperatorCommand,
-    add_selection,
-    message_facts,
-    message_table,
-    selected,
-)
+from onlyfans.management.operating import add_selection, message_facts, message_table, selected
 
 
 class Command(OperatorCommand):

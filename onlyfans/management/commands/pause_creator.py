@@ -5,8 +5,8 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from crm.clock import database_now
+from crm.management.operating import Answer, OperatorCommand, creator_named
 from crm.models import Line, Message
-from onlyfans.management.operating import Answer, OperatorCommand, creator_named
 
 
 class Command(OperatorCommand):

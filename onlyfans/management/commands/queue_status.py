@@ -7,9 +7,9 @@ from django.conf import settings
 from django.db.models import Count, Min, Q
 
 from crm.clock import database_now
+from crm.management.operating import Answer, OperatorCommand, moment, table
 from crm.models import Dispatch, Line, Worker
 from crm.models.messages import FOR_A_PERSON, IN_FLIGHT, Status
-from onlyfans.management.operating import Answer, OperatorCommand, moment, table
 from onlyfans.queue import QueueUnavailable, figures
 
 

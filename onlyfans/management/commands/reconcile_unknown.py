@@ -5,17 +5,11 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
+from crm.management.operating import Answer, OperatorCommand
 from crm.models import Dispatch, Message
 from crm.models.messages import OUTCOME_OPEN, Status
 from onlyfans import reconciling
-from onlyfans.management.operating import (
-    Answer,
-    OperatorCommand,
-    add_selection,
-    message_facts,
-    message_table,
-    selected,
-)
+from onlyfans.management.operating import add_selection, message_facts, message_table, selected
 
 
 class Command(OperatorCommand):

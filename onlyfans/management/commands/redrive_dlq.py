@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from onlyfans.management.operating import Answer, OperatorCommand
+from crm.management.operating import Answer, OperatorCommand
 from onlyfans.queue import QueueUnavailable, redrive
 
 

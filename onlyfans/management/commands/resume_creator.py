@@ -5,9 +5,9 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from crm.clock import database_now
+from crm.management.operating import Answer, OperatorCommand, creator_named
 from crm.models import Creator, Line
 from onlyfans.delivery import connection_of
-from onlyfans.management.operating import Answer, OperatorCommand, creator_named
 from onlyfans.models import Connection
 
 

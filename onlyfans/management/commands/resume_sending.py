@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from crm.management.operating import Answer, OperatorCommand, moment
 from crm.models import Dispatch
-from onlyfans.management.operating import Answer, OperatorCommand, moment
 
 
 class Command(OperatorCommand):

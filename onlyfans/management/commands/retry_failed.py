@@ -4,17 +4,10 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
+from crm.management.operating import WRONG_ARGUMENTS, Answer, OperatorCommand
 from crm.models import Message, StateForbids
 from crm.models.messages import OUTCOME_OPEN, Status
-from onlyfans.management.operating import (
-    WRONG_ARGUMENTS,
-    Answer,
-    OperatorCommand,
-    add_selection,
-    message_facts,
-    message_table,
-    selected,
-)
+from onlyfans.management.operating import add_selection, message_facts, message_table, selected
 
 
 class Command(OperatorCommand):

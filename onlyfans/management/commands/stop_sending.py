@@ -5,8 +5,8 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from crm.clock import database_now
+from crm.management.operating import Answer, OperatorCommand
 from crm.models import Dispatch
-from onlyfans.management.operating import Answer, OperatorCommand
 
 
 class Command(OperatorCommand):

@@ -6,10 +6,10 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from crm.clock import database_now
+from crm.management.operating import WRONG_ARGUMENTS, Answer, OperatorCommand, creator_named, table
 from crm.models import Dispatch, Line
 from onlyfans import errands, sync
 from onlyfans.gateway import Throttled
-from onlyfans.management.operating import WRONG_ARGUMENTS, Answer, OperatorCommand, creator_named, table
 from onlyfans.models import Connection
 
 #: A provider that asks for a longer wait than this ends the reading; dispatch goes on with it later.
