@@ -34,7 +34,7 @@ def test_it_says_what_was_bought_and_what_was_sent(signed_in: Client, conversati
 
     page = text(signed_in.get(place(conversation, "fan_card")))
 
-    for words in ("Spring set", "$1,234.56", "−2.50 EUR", "500 JPY", "Bought"):
+    for words in ("Spring set", "$1,234.56", "−€2.50", "500\u00a0JPY", "Bought"):
         assert words in page
     assert "<html" in page
     assert "<html" not in text(signed_in.get(place(conversation, "fan_card"), headers=HTMX))
