@@ -63,7 +63,12 @@ def _pages() -> Iterator[Option]:
     for name, icon, words in (
         ("inbox", "messages-square", _("Messages")),
         ("fans", "users", _("Fans")),
+        ("segments", "bookmark", _("Segments")),
+        ("campaigns", "megaphone", _("Campaigns")),
+        ("new_campaign", "plus", _("New campaign")),
+        ("analytics", "chart-line", _("Analytics")),
         ("connect", "plug", _("Connect")),
+        ("settings", "settings", _("Settings")),
     ):
         yield Option(_("Go to"), icon, words, address=reverse(name))
 
