@@ -12,9 +12,7 @@ ON_POSTGRESQL = "postgresql" in settings.DATABASES["default"]["ENGINE"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--asks-database", action="store_true", help="leave out what asks no database and what drives the browser"
-    )
+    parser.addoption("--asks-database", action="store_true", help="leave out what asks no database")
 
 
 def pytest_configure() -> None:
@@ -41,10 +39,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _asks_database(item: pytest.Item) -> bool:
-    """The pages are the same whatever lies below their views, and the browser is slow."""
     fixtures = getattr(item, "fixturenames", ())
-    asks = item.get_closest_marker("django_db") or {"db", "transactional_db"} & set(fixtures)
-    return bool(asks) and not item.get_closest_marker("browser")
+    return bool(item.get_closest_marker("django_db") or {"db", "transactional_db"} & set(fixtures))
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
