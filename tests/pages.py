@@ -132,8 +132,8 @@ def furnish() -> tuple[User, Creator]:
     creator = Creator.objects.for_user(user).earliest("id")
     _talk(creator)
     _earn(creator)
-    for name in ("VIP", "Likes the sea"):
-        Tag.objects.add(creator, name=name).put_on([_theo(creator)])
+    for tag in Tag.objects.named(creator, ("VIP", "Likes the sea")):
+        tag.put_on([_theo(creator)])
     Note.objects.write(_theo(creator), author=user, text="Asked for the beach series. Away until Friday.")
     rule = {"valueMin": 5_000, "silentForDays": 7}
     Segment.objects.create(creator=creator, name="Silent spenders", rule=rule)

@@ -5,10 +5,15 @@ from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db.models import Sum
+from django.db.models.functions import Coalesce
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from crm.models import Conversation, Creator, Fan, Message, User
+from crm.clock import database_now
+from crm.models import Conversation, Creator, Fan, Message, Transaction, User
+from crm.models.fans import Subscription
+from onlyfans.demo.people import PEOPLE
 from onlyfans.models import Connection
 
 pytestmark = pytest.mark.django_db
@@ -60,6 +65,28 @@ def test_fan_123_is_there_and_can_be_written_to() -> None:
     seed_demo()
 
     assert Fan.objects.get(platform_id="fan_123").is_reachable
+
+
+def test_what_a_fan_is_worth_is_the_sum_of_rows() -> None:
+    seed_demo()
+
+    worth = {person.name: person.value_cents for person in PEOPLE}
+    paid = Fan.objects.annotate(paid=Coalesce(Sum("transactions__amount_cents"), 0)).values_list(
+        "name", "value_cents", "paid"
+    )
+    assert {name: (value, paid) for name, value, paid in paid} == {
+        name: (cents, cents) for name, cents in worth.items()
+    }
+    assert not Transaction.objects.filter(occurred_at__gt=database_now()).exists()
+
+
+def test_some_subscribe_some_have_left_and_one_never_came() -> None:
+    seed_demo()
+
+    states = dict(Fan.objects.values_list("name", "subscription"))
+    assert states["Theo Marsh"] == Subscription.ACTIVE
+    assert states["Henry Okafor"] == Subscription.EXPIRED
+    assert states["Robin Hale"] == Subscription.UNKNOWN
 
 
 def test_history_is_settled_so_nothing_of_it_is_ever_sent() -> None:

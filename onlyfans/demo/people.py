@@ -1,18 +1,9 @@
-"""The demo: one creator with fans and a believable past, connected to the platform simulator."""
+"""Who follows the demo's creator, and what was said."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from uuid import UUID, uuid4
 
-from django.db import transaction
-
-from crm.clock import database_now
-from crm.models import Conversation, Creator, Fan, Line, Membership, Message, Platform, User
-from onlyfans.models import Connection, Provider
-
-USERNAME, PASSWORD = "demo", "demo-huntaze"
+from crm.models import Note
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +26,10 @@ def us(minutes_ago: int, text: str) -> Said:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A fan of the demo. ``unread`` is how many of their last messages nobody has opened."""
+    """A fan of the demo. ``unread`` is how many of their last messages nobody has opened.
+
+    ``value_cents`` is what they have paid since they came; ``left_days_ago`` is when their subscription ended.
+    """
 
     platform_id: str
     handle: str
@@ -44,6 +38,10 @@ class Person:
     seen_minutes_ago: int | None
     said: Sequence[Said] = ()
     unread: int = 0
+    came_days_ago: float | None = None
+    left_days_ago: float | None = None
+    tags: Sequence[str] = ()
+    notes: Sequence[tuple[Note.Category, str]] = ()
 
 
 HOUR, DAY = 60, 24 * 60
@@ -74,6 +72,12 @@ PEOPLE: Sequence[Person] = (
             them(6, "And thank you for actually answering, that's rare."),
         ),
         unread=2,
+        came_days_ago=24,
+        tags=("custom sets",),
+        notes=(
+            (Note.Category.PREFERENCES, "Wants the balcony light, but in the city. End of the month is fine."),
+            (Note.Category.PERSONAL, "Birthday at the end of November."),
+        ),
     ),
     Person(
         "fan_201",
@@ -89,6 +93,9 @@ PEOPLE: Sequence[Person] = (
             them(31, "It's Friday. I am refreshing like a teenager."),
         ),
         unread=1,
+        came_days_ago=171,
+        tags=("VIP", "video"),
+        notes=((Note.Category.INTERESTS, "Notices colour grading. Always ask her about the cut."),),
     ),
     Person(
         "fan_202",
@@ -103,6 +110,9 @@ PEOPLE: Sequence[Person] = (
             us(54, "Petite avance : le teaser vient de partir pour toi 💌"),
             them(52, "Tu es adorable, merci !"),
         ),
+        came_days_ago=118,
+        tags=("français", "VIP"),
+        notes=((Note.Category.STYLE, "Écrit en français, tutoie."),),
     ),
     Person(
         "fan_203",
@@ -116,6 +126,8 @@ PEOPLE: Sequence[Person] = (
             them(95, "your reels, all of them, at 2am, in one go 🙈🙈"),
         ),
         unread=1,
+        came_days_ago=0.15,
+        tags=("new",),
     ),
     Person(
         "fan_204",
@@ -131,6 +143,9 @@ PEOPLE: Sequence[Person] = (
             them(3 * HOUR + 20, "Is it next week yet?"),
             us(3 * HOUR, "Tomorrow. I promise."),
         ),
+        came_days_ago=402,
+        tags=("VIP", "from the first day"),
+        notes=((Note.Category.IMPORTANT, "One of the very first. He is told before everybody else."),),
     ),
     Person(
         "fan_205",
@@ -144,6 +159,8 @@ PEOPLE: Sequence[Person] = (
             them(4 * HOUR, "Then please use more difficult words!"),
         ),
         unread=1,
+        came_days_ago=33,
+        tags=("new",),
     ),
     Person(
         "fan_206",
@@ -156,6 +173,7 @@ PEOPLE: Sequence[Person] = (
             them(7 * HOUR, "you there?"),
         ),
         unread=2,
+        came_days_ago=1.2,
     ),
     Person(
         "fan_207",
@@ -169,6 +187,8 @@ PEOPLE: Sequence[Person] = (
             us(9 * HOUR + 30, "Then you'll like today's: I fall into the pool."),
             them(9 * HOUR, "I need this immediately."),
         ),
+        came_days_ago=75,
+        tags=("behind the scenes",),
     ),
     Person(
         "fan_208",
@@ -184,6 +204,7 @@ PEOPLE: Sequence[Person] = (
             us(4 * DAY - 120, "Good evening! 24 degrees and a little wind. I'd share it if I could."),
             them(14 * HOUR, "Most generous. I shall live vicariously through the photographs, as ever."),
         ),
+        came_days_ago=149,
     ),
     Person(
         "fan_209",
@@ -196,6 +217,8 @@ PEOPLE: Sequence[Person] = (
             us(1 * DAY + 150, "It will be $15 for subscribers when it's out."),
             them(20 * HOUR, "deal"),
         ),
+        came_days_ago=12,
+        notes=((Note.Category.PURCHASES, "Asked for the theatre set, $15."),),
     ),
     Person(
         "fan_210",
@@ -209,6 +232,8 @@ PEOPLE: Sequence[Person] = (
             them(3 * DAY - 14, "RED SUITCASE"),
             us(1 * DAY, "Next time say hello."),
         ),
+        came_days_ago=88,
+        tags=("video",),
     ),
     Person(
         "fan_211",
@@ -220,6 +245,7 @@ PEOPLE: Sequence[Person] = (
             us(5 * DAY, "Hi Tomás, the set you asked about is up."),
             them(2 * DAY, "Seen it. Twice. Gracias 🙏"),
         ),
+        came_days_ago=46,
     ),
     Person(
         "fan_212",
@@ -231,6 +257,8 @@ PEOPLE: Sequence[Person] = (
             them(3 * DAY, "do you ever sleep? you answer everyone"),
             us(3 * DAY - 20, "Coffee and good people. Mostly coffee."),
         ),
+        came_days_ago=4,
+        tags=("new",),
     ),
     Person(
         "fan_213",
@@ -242,131 +270,18 @@ PEOPLE: Sequence[Person] = (
             them(6 * DAY + 100, "Cancelling for a month, moving house. I'll be back."),
             us(6 * DAY + 60, "Good luck with the boxes, Henry. Your spot stays warm."),
         ),
+        came_days_ago=64,
+        left_days_ago=4,
+        notes=((Note.Category.PERSONAL, "Moving house. Will be back in a month."),),
     ),
-    Person("fan_214", "milan_v", "Milan Vaněk", 18_250, 6 * HOUR),
-    Person("fan_215", "grace.l", "Grace Liu", 5_500, 11 * HOUR),
-    Person("fan_216", "zeynep.a", "Zeynep Aydın", 39_990, 26 * HOUR),
+    Person("fan_214", "milan_v", "Milan Vaněk", 18_250, 6 * HOUR, came_days_ago=31),
+    Person("fan_215", "grace.l", "Grace Liu", 5_500, 11 * HOUR, came_days_ago=9, tags=("new",)),
+    Person("fan_216", "zeynep.a", "Zeynep Aydın", 39_990, 26 * HOUR, came_days_ago=66, tags=("VIP",)),
     Person("fan_217", "olli", "Olli Mäkelä", 0, 2 * DAY),
-    Person("fan_218", "samuel_t", "Samuel Tesfaye", 22_000, 3 * DAY),
-    Person("fan_219", "", "Anonymous 🦊", 1_000, 4 * DAY),
-    Person("fan_220", "carla.m", "Carla Moretti", 64_800, 8 * DAY),
-    Person("fan_221", "ines.p", "Inês Pacheco", 7_700, 12 * DAY),
-    Person("fan_222", "dan_the_baker", "Dan", 15_000, 30 * DAY),
+    Person("fan_218", "samuel_t", "Samuel Tesfaye", 22_000, 3 * DAY, came_days_ago=51),
+    Person("fan_219", "", "Anonymous 🦊", 1_000, 4 * DAY, came_days_ago=5),
+    Person("fan_220", "carla.m", "Carla Moretti", 64_800, 8 * DAY, came_days_ago=133, left_days_ago=8, tags=("VIP",)),
+    Person("fan_221", "ines.p", "Inês Pacheco", 7_700, 12 * DAY, came_days_ago=42, left_days_ago=12),
+    Person("fan_222", "dan_the_baker", "Dan", 15_000, 30 * DAY, came_days_ago=61, left_days_ago=30),
     Person("", "quiet.reader", "Robin Hale", 0, None),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Demo:
-    """What there is after ``seed``; ``created`` is False when it was there before."""
-
-    created: bool
-    creator: UUID
-    connection: UUID
-    fans: int
-    conversations: int
-    messages: int
-
-    @property
-    def webhook_path(self) -> str:
-        return f"/api/onlyfans/webhooks/{self.connection}"
-
-
-def seed() -> Demo:
-    """Make the demo once: user, creator, connection, fans with a past. A second call changes nothing."""
-    with transaction.atomic():
-        user = User.objects.filter(username=USERNAME).first()
-        if user is None:
-            return _describe(_seed_creator(_seed_user()), created=True)
-        return _describe(Creator.objects.for_user(user).earliest("id"), created=False)
-
-
-def _seed_user() -> User:
-    return User.objects.create_superuser(USERNAME, email="demo@huntaze.invalid", password=PASSWORD, is_demo=True)
-
-
-def _seed_creator(user: User) -> Creator:
-    creator = Creator.objects.create(name="Ava Laurent", handle="avalaurent", timezone="Europe/Paris")
-    Membership.objects.create(user=user, creator=creator, role=Membership.Role.OWNER)
-    _connect(creator)
-    now = database_now()
-    for person in PEOPLE:
-        _remember(_add_fan(creator, person, now), person, user, now)
-    return creator
-
-
-def _connect(creator: Creator) -> None:
-    """To the simulator, with the key and the secret that it was started with."""
-    connection = Connection(
-        creator=creator,
-        provider=Provider.OFAPI,
-        account_id=os.environ.get("SIMULATOR_ACCOUNT", "acct_demo"),
-        public_id=UUID(os.environ.get("SIMULATOR_CONNECTION") or str(uuid4())),
-    )
-    connection.api_key = os.environ.get("SIMULATOR_API_KEY", "")
-    connection.webhook_secret = os.environ.get("SIMULATOR_WEBHOOK_SECRET", "")
-    connection.save(force_insert=True)
-
-
-def _add_fan(creator: Creator, person: Person, now: datetime) -> Fan:
-    seen = None if person.seen_minutes_ago is None else now - timedelta(minutes=person.seen_minutes_ago)
-    return Fan.objects.create(
-        creator=creator,
-        platform=Platform.ONLYFANS,
-        platform_id=person.platform_id,
-        handle=person.handle,
-        name=person.name,
-        value_cents=person.value_cents,
-        last_seen_at=seen,
-    )
-
-
-def _remember(fan: Fan, person: Person, user: User, now: datetime) -> None:
-    """Write the conversation as it went, oldest first, and mark as read what was read."""
-    if not person.said:
-        return
-    conversation = Conversation.objects.with_fan(fan)
-    opened = len(person.said) - person.unread
-    for position, said in enumerate(person.said):
-        if position == opened:
-            conversation.mark_read()
-        platform_id = f"seed-{person.platform_id}-{position}"
-        at = now - timedelta(minutes=said.minutes_ago)
-        if said.by_fan:
-            conversation.receive(text=said.text, platform_id=platform_id, written_at=at)
-        else:
-            write_history(conversation, said.text, platform_id=platform_id, author=user, at=at)
-    if not person.unread:
-        conversation.mark_read()
-
-
-def write_history(conversation: Conversation, text: str, *, platform_id: str, author: User, at: datetime) -> None:
-    """Add a message that the platform has had since ``at``. ``Conversation.queue`` would send it once more."""
-    Message.objects.create(
-        creator_id=conversation.creator_id,
-        conversation=conversation,
-        author=author,
-        status=Message.Status.READ,
-        text=text,
-        platform_id=platform_id,
-        send_at=at,
-        due_at=at,
-        sent_at=at,
-        delivered_at=at,
-        read_at=at + timedelta(minutes=2),
-        seq=Line.objects.stamp(conversation.creator_id),
-    )
-    Conversation.objects.filter(pk=conversation.pk).update(
-        last_message_at=at, last_text=text, last_direction=Message.Direction.OUT
-    )
-
-
-def _describe(creator: Creator, *, created: bool) -> Demo:
-    return Demo(
-        created=created,
-        creator=creator.public_id,
-        connection=creator.connection.public_id,
-        fans=creator.fans.count(),
-        conversations=creator.conversations.count(),
-        messages=creator.messages.count(),
-    )
