@@ -43,6 +43,7 @@ inbox = [
     *page("messages/onlyfans/preferences", preferences.preferences, name="inbox_preferences"),
     path("messages/onlyfans/goto", goto.goto, name="goto"),
     path("messages/onlyfans/conversations", conversations.conversations, name="conversation_list"),
+    path("messages/onlyfans/changes", conversations.changes, name="inbox_changes"),
     *page("messages/onlyfans/<uuid:public_id>", conversations.conversation, name="conversation"),
     path("messages/onlyfans/<uuid:public_id>/messages", conversations.messages, name="messages"),
     path("messages/onlyfans/<uuid:public_id>/messages/<uuid:message_id>", replies.settle, name="settle_message"),

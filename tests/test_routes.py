@@ -54,6 +54,7 @@ GET    /admin/                                               302       302   302
 
 GET    /messages/onlyfans                                    302       200   200    200     200     200   200   -
 GET    /messages/onlyfans/conversations                      302       200   200    200     200     200   200   -
+GET    /messages/onlyfans/changes                            302       200   200    200     200     200   200   -
 GET    /messages/onlyfans/<conversation>                     302       404   200    200     200     200   404   -
 POST   /messages/onlyfans/<conversation>                     302       404   403    303     303     303   404   -
        {"text": "Hello!"}

@@ -4,7 +4,7 @@ from http import HTTPStatus
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.http import HttpResponse
+from django.http import HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from crm.forms import ReplyForm
 from crm.inbox import with_tags
-from crm.models import Conversation, Dispatch, User
+from crm.models import Conversation, User
 from crm.views import replies
 from crm.views.access import SignedInRequest, choose, chosen_creator, see_other, signed_in
 from crm.views.inbox import (
@@ -21,8 +21,8 @@ from crm.views.inbox import (
     as_uuid,
     find,
     list_context,
+    look_at,
     overview,
-    stamps,
     thread_alone,
     whole_page,
 )
@@ -54,32 +54,45 @@ def conversation(request: SignedInRequest, public_id: UUID) -> HttpResponse:
 @require_safe
 @signed_in
 def conversations(request: SignedInRequest) -> HttpResponse:
-    """The list alone; 204 while nothing in it can have changed since ``after``."""
+    """The list alone, with the notices above it."""
     opened = as_uuid(request.GET.get("chosen"))
     mine = with_tags(Conversation.objects.for_user(request.user))
     chosen = (
         mine.select_related("creator__line", "fan", "assigned_to").filter(public_id=opened).first() if opened else None
     )
-    request.creator = chosen.creator if chosen else chosen_creator(request)
+    if chosen:
+        request.creator = chosen.creator
+    else:
+        look_at(request)
     with timezone.override(request.creator.zone):
-        seen = overview(request)
-        if request.GET.get("after") == seen.stamp:
-            return HttpResponse(status=HTTPStatus.NO_CONTENT)
-        return render(
-            request, f"{TEMPLATE}#list_update", list_context(request, chosen, seen) | {"conversation": chosen}
-        )
+        context = list_context(request, chosen, overview(request))
+        return render(request, f"{TEMPLATE}#list_update", context | {"conversation": chosen})
 
 
 @require_safe
 @signed_in
 def messages(request: SignedInRequest, public_id: UUID) -> HttpResponse:
-    """The thread alone; 204 while nothing in it can have changed since ``after``."""
+    """The thread alone."""
     chosen = find(request, public_id)
     with timezone.override(chosen.creator.zone):
-        known, (dispatch, now) = (request.GET.get("after"), request.GET.get("held")), Dispatch.at_this_moment()
-        if known == stamps(chosen, dispatch, now):
-            return HttpResponse(status=HTTPStatus.NO_CONTENT)
         return thread_alone(request, chosen)
+
+
+@require_safe
+@signed_in
+def changes(request: SignedInRequest) -> HttpResponse:
+    """What the page asks every few seconds: 304 while nothing is newer than ``after`` and all else is as its ETag says.
+
+    Else the number of the latest change, and an ETag, with which the page asks the next time; the parts of it that were
+    made before that are stale.
+    """
+    look_at(request)
+    with timezone.override(request.creator.zone):
+        seen = overview(request)
+    tag = f'W/"{seen.stamp}"'
+    if request.GET.get("after") == str(seen.seq) and request.headers.get("If-None-Match") == tag:
+        return HttpResponse(status=HTTPStatus.NOT_MODIFIED, headers={"ETag": tag})
+    return JsonResponse({"after": seen.seq}, headers={"ETag": tag})
 
 
 @require_POST

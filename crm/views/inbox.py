@@ -10,19 +10,18 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from django.db.models import Exists, FilteredRelation, OuterRef, Q, Subquery
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
-from django.utils import timezone
 
 from crm.conditions import Scope
 from crm.finding import find_in_inbox
 from crm.forms import ReplyForm
 from crm.inbox import ALL, COUNTED_MAX, VIEWS, counts, listed, tags_of, with_tags
 from crm.models import Conversation, Creator, Dispatch, Draft, Line
-from crm.views.access import SignedInRequest, creators_of
+from crm.views.access import SignedInRequest, chosen_creator, creators_of
 from crm.views.notices import Notice, notices_for
-from crm.views.thread import held_stamp, thread_of
+from crm.views.thread import held, thread_of
 
 if TYPE_CHECKING:
     from django_stubs_ext import WithAnnotations
@@ -66,21 +65,40 @@ def find(request: SignedInRequest, public_id: UUID) -> Found:
 
 @dataclass(frozen=True)
 class Overview:
-    """What the list's page says beside the list: read first, so that nothing after it is missed."""
+    """Where the creator whose page it is stands: read first, so that nothing after it is missed.
+
+    ``seq`` is the number of the latest change, ``stamp`` a sum over whatever else changes the page's words. A part
+    of the page that was made from both is as new as they are.
+    """
 
     now: datetime
     dispatch: Dispatch
     notices: Sequence[Notice]
+    seq: int
     stamp: str
 
 
 def overview(request: SignedInRequest) -> Overview:
-    """Of all the user's creators: a stop is news whichever of them is looked at."""
+    """The notices are of all the user's creators: a stop is news whichever of them is looked at."""
     dispatch, now = Dispatch.at_this_moment()
-    lines = [line for creator in creators_of(request) if (line := line_of(creator))]
-    notices = notices_for(lines, dispatch, now=now)
-    seen = [line.seq for line in lines if line.creator_id == request.creator.pk], notices, timezone.localdate(now)
-    return Overview(now, dispatch, notices, stamp=f"{zlib.crc32(repr(seen).encode()):08x}")
+    line = line_of(request.creator)
+    notices = notices_for(filter(None, map(line_of, creators_of(request))), dispatch, now=now)
+    beside = zlib.crc32(repr((held(line, dispatch, now=now), notices)).encode())
+    return Overview(now, dispatch, notices, seq=line.seq if line else 0, stamp=f"{beside:08x}")
+
+
+def look_at(request: SignedInRequest) -> None:
+    """A part of a page asks, and says ``of`` which creator it is: what another tab has chosen changes nothing here.
+
+    Raises Http404 for an id that is foreign or unknown.
+    """
+    if named := request.GET.get("of"):
+        found = [creator for creator in creators_of(request) if str(creator.public_id) == named]
+        if not found:
+            raise Http404
+        request.creator = found[0]
+    else:
+        chosen_creator(request)
 
 
 def line_of(creator: Creator) -> Line | None:
@@ -117,7 +135,9 @@ def list_context(request: SignedInRequest, chosen: Conversation | None, seen: Ov
         "counted_max": COUNTED_MAX,
         "carry": query_string(carried),
         "notices": seen.notices,
-        "list_address": reverse("conversation_list") + query_string(carried | opened | {"after": seen.stamp}),
+        "list_address": reverse("conversation_list")
+        + query_string(carried | opened | {"of": str(request.creator.public_id)}),
+        "seen": seen,
     }
 
 
@@ -135,45 +155,38 @@ def _age(row: Conversation) -> Any:
     return row.last_message_at, row.pk
 
 
-def thread_context(request: SignedInRequest, chosen: Found, dispatch: Dispatch, now: datetime) -> Context:
-    after, held = stamps(chosen, dispatch, now)
+def thread_context(request: SignedInRequest, chosen: Found, seen: Overview) -> Context:
     # A reply posts the start along, so that the answer covers what the page shows.
     start = as_uuid(request.POST.get("from") or request.GET.get("from"))
     older, around = as_uuid(request.GET.get("older")), as_uuid(request.GET.get("message"))
-    thread = thread_of(chosen, dispatch, now=now, start=start, older=older, around=around, reader=request.user)
+    thread = thread_of(
+        chosen, seen.dispatch, now=seen.now, start=start, older=older, around=around, reader=request.user
+    )
     stretch = {"from": str(thread.start.public_id)} if thread.start else {}
     return {
         "conversation": chosen,
         "address": address_of(request, chosen),
         "thread": thread,
-        "seq": after,
-        "thread_address": reverse("messages", args=[chosen.public_id])
-        + query_string(_carried(request) | {"after": after, "held": held} | stretch),
+        "seen": seen,
+        "thread_address": reverse("messages", args=[chosen.public_id]) + query_string(_carried(request) | stretch),
         "older_address": reverse("messages", args=[chosen.public_id]),
         "acts_query": query_string(_carried(request) | stretch),
     }
-
-
-def stamps(chosen: Conversation, dispatch: Dispatch, now: datetime) -> tuple[str, str]:
-    """The creator's change number, and what else the words below a waiting message depend on."""
-    line = line_of(chosen.creator)
-    return str(line.seq if line else 0), held_stamp(line, dispatch, now=now)
 
 
 def whole_page(
     request: SignedInRequest, chosen: Found, form: ReplyForm, status: HTTPStatus = HTTPStatus.OK
 ) -> HttpResponse:
     seen = overview(request)
-    context = list_context(request, chosen, seen) | thread_context(request, chosen, seen.dispatch, seen.now)
+    context = list_context(request, chosen, seen) | thread_context(request, chosen, seen)
     return render(request, TEMPLATE, context | {"form": form}, status=status)
 
 
 def thread_alone(request: SignedInRequest, chosen: Found, **more: Any) -> HttpResponse:
-    dispatch, now = Dispatch.at_this_moment()
-    context = thread_context(request, chosen, dispatch, now)
-    response = render(request, f"{TEMPLATE}#thread", context | more)
+    seen = overview(request)
+    response = render(request, f"{TEMPLATE}#thread", thread_context(request, chosen, seen) | more)
     # The page drops an answer that is older than what it shows.
-    response["Huntaze-Seq"] = context["seq"]
+    response["Huntaze-Seq"] = str(seen.seq)
     return response
 
 

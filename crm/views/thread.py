@@ -1,6 +1,5 @@
 """A stretch of a conversation as the page shows it: days, groups, states, and when the waiting ones go."""
 
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -174,9 +173,9 @@ def thread_of(
     return page.of(newest[:PAGE][::-1], has_older=len(newest) > PAGE, has_newer=False)
 
 
-def held_stamp(line: Line | None, dispatch: Dispatch, *, now: datetime) -> str:
-    """Changes with whatever can change the words below a waiting message although no message changed."""
-    seen = (
+def held(line: Line | None, dispatch: Dispatch, *, now: datetime) -> tuple[object, ...]:
+    """Whatever can change the words below a waiting message although no message changed."""
+    return (
         line and (line.hold_until, line.hold_cause, line.paused_reason),
         dispatch.stopped_reason,
         dispatch.stopped_at,
@@ -186,7 +185,6 @@ def held_stamp(line: Line | None, dispatch: Dispatch, *, now: datetime) -> str:
         dispatch.worker_trouble,
         timezone.localdate(now),
     )
-    return f"{zlib.crc32(repr(seen).encode()):08x}"
 
 
 def _before(place: QuerySet[Message]) -> Q:

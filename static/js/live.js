@@ -1,10 +1,16 @@
-// The page follows the ledger: every part marked data-live asks for what changed, while somebody can see it.
+// The page follows the ledger: while somebody can see it, it asks whether anything is newer than what it shows.
+//
+// Every part marked data-live says as of which change (data-seq) it was made, and what else it was made from (data-stamp).
+// The question names both, so an answer that got lost, or hours of sleep, lose nothing: the parts still say how old they
+// are. A stale part is fetched as a whole, so nothing is shown twice.
 
 const PERIOD = 2000;
 const SLOWEST = 30_000;
+const PATIENCE = 15_000;
 const canHover = matchMedia("(hover: hover)");
 
 let timer;
+let question; // the one that is under way
 let failures = 0;
 let overList = false;
 let anchor = null;
@@ -13,17 +19,42 @@ const thread = () => document.getElementById("thread");
 const scroller = () => document.getElementById("scroller");
 const isScrolledUp = () => (scroller()?.scrollTop ?? 0) < -48;
 
-function refresh() {
-  for (const part of document.querySelectorAll("[data-live]")) {
-    if (!part.classList.contains("htmx-request")) htmx.trigger(part, "refresh");
-  }
+const parts = () => Array.from(document.querySelectorAll("[data-live]"));
+
+async function ask() {
+  clearTimeout(timer);
+  // One that has not been answered by now may be of before a sleep.
+  question?.abort();
+  if (document.hidden) return;
+  const asking = new AbortController();
+  question = asking;
+  const overdue = setTimeout(() => asking.abort(), PATIENCE);
+  const status = await look(asking.signal).catch(() => 0);
+  clearTimeout(overdue);
+  if (question !== asking || document.hidden) return;
+  noteAnswer(status);
+  clearTimeout(timer);
+  timer = setTimeout(ask, Math.min(PERIOD * 2 ** failures, SLOWEST));
 }
 
-function tick() {
-  clearTimeout(timer);
-  if (document.hidden) return;
-  refresh();
-  timer = setTimeout(tick, Math.min(PERIOD * 2 ** failures, SLOWEST));
+async function look(signal) {
+  const shown = parts();
+  if (!shown.length) return 304;
+  const after = Math.min(...shown.map((part) => part.dataset.seq));
+  const stamps = new Set(shown.map((part) => part.dataset.stamp));
+  const headers = { "HX-Request": "true" };
+  if (stamps.size === 1) headers["If-None-Match"] = `W/"${[...stamps][0]}"`;
+  const response = await fetch(`${document.querySelector(".panes").dataset.changes}&after=${after}`, { headers, signal });
+  if (response.status !== 200) return response.status;
+  const { after: latest } = await response.json();
+  refresh((part) => Number(part.dataset.seq) < latest || `W/"${part.dataset.stamp}"` !== response.headers.get("ETag"));
+  return response.status;
+}
+
+function refresh(isStale = () => true) {
+  for (const part of parts()) {
+    if (isStale(part) && !part.classList.contains("htmx-request")) htmx.trigger(part, "refresh");
+  }
 }
 
 function tellSeen() {
@@ -32,9 +63,11 @@ function tellSeen() {
 }
 
 document.addEventListener("visibilitychange", () => {
-  tick();
+  ask();
   tellSeen();
 });
+addEventListener("online", ask);
+addEventListener("pageshow", (event) => event.persisted && ask());
 document.addEventListener("htmx:load", tellSeen);
 
 // --- Answers that came too late, or to a question nobody asks any more, are dropped
@@ -236,14 +269,19 @@ function tell(trouble) {
   notice.querySelector("span").textContent = trouble ? notice.dataset[trouble] : "";
 }
 
+const isFine = (status) => status >= 200 && status < 400;
+
+function noteAnswer(status) {
+  failures = isFine(status) ? 0 : failures + 1;
+  if (isFine(status)) tell("");
+  else if (status === 401) tell("signedOut");
+  else if (failures > 1) tell("lost");
+}
+
 document.addEventListener("htmx:afterRequest", (event) => {
   const { xhr, elt } = event.detail;
-  const isFine = xhr.status >= 200 && xhr.status < 400;
-  failures = isFine ? 0 : failures + 1;
-  if (isFine) tell("");
-  else if (xhr.status === 401) tell("signedOut");
-  else if (failures > 1) tell("lost");
-  if (isFine && elt.id === "mark-read") refresh();
+  noteAnswer(xhr.status);
+  if (isFine(xhr.status) && elt.id === "mark-read") refresh();
 });
 
-timer = setTimeout(tick, PERIOD);
+timer = setTimeout(ask, PERIOD);

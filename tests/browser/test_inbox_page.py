@@ -1,7 +1,6 @@
 """The inbox in Chromium: what people see happen, with JavaScript and without."""
 
 from collections.abc import Callable
-from datetime import timedelta
 
 import pytest
 from django.utils import timezone
@@ -138,23 +137,6 @@ def test_a_text_that_is_too_long_is_counted_and_not_sent(opened: Page) -> None:
     expect(opened.get_by_label("Message to Daniel")).not_to_have_value("")
 
 
-def test_states_and_replies_appear_by_themselves(opened: Page, conversation: Conversation) -> None:
-    message = make_message(conversation, text="On its way", status=Status.HANDED_OVER)
-    bubble = opened.locator(f"#m-{message.public_id}")
-    expect(bubble).to_contain_text("Waiting")
-
-    message.move(Status.SENDING)
-    message.move(Status.SENT, sent_at=timezone.now(), lease=None, lease_until=None)
-    expect(bubble).to_contain_text("Sent")
-
-    conversation.receive(text="Got it, thank you", platform_id="p1", written_at=timezone.now())
-    expect(opened.locator("#thread")).to_contain_text("Got it, thank you")
-    expect(opened.get_by_role("log")).to_have_text("Daniel: Got it, thank you")
-    expect(opened.locator(".row .badge")).to_have_count(0)
-    conversation.refresh_from_db()
-    assert conversation.unread_count == 0
-
-
 def test_seeing_a_conversation_reads_it(
     page: Page, live_server: LiveServer, conversation: Conversation, sign_in: Callable[[], None]
 ) -> None:
@@ -169,23 +151,6 @@ def test_seeing_a_conversation_reads_it(
     conversation.receive(text="Hello?", platform_id="p2", written_at=timezone.now())
     page.reload()
     expect(page.locator(".row .badge")).to_have_count(0)
-
-
-def test_an_update_leaves_alone_what_is_being_typed_and_read(opened: Page, conversation: Conversation) -> None:
-    messages = [make_message(conversation, status=Status.RECEIVED, text=f"number {n}") for n in range(60)]
-    opened.reload()
-    opened.get_by_label("Message to Daniel").fill("half a sent")
-    scrolled_up(opened)
-    before = top_of(opened, messages[15])
-
-    conversation.receive(text="Are you there?", platform_id="p1", written_at=timezone.now())
-
-    expect(opened.locator("#thread")).to_contain_text("Are you there?")
-    assert top_of(opened, messages[15]) == pytest.approx(before, abs=1)
-    expect(opened.get_by_label("Message to Daniel")).to_have_value("half a sent")
-    expect(opened.get_by_label("Message to Daniel")).to_be_focused()
-    opened.get_by_role("button", name="New messages").click()
-    expect(opened.locator("#thread .text").last).to_be_in_viewport()
 
 
 def test_older_messages_come_in_above_without_a_jump(opened: Page, conversation: Conversation) -> None:
@@ -221,37 +186,6 @@ def test_another_conversation_opens_in_place_and_each_keeps_its_draft(opened: Pa
 
     opened.go_back()
     expect(opened.get_by_role("heading", name="Sofia")).to_be_visible()
-
-
-def test_the_row_under_the_pointer_does_not_move(opened: Page, creator: Creator, conversation: Conversation) -> None:
-    older = make_conversation(fan=make_fan(creator, name="Sofia"), last_message_at=timezone.now() - timedelta(hours=1))
-    opened.reload()
-    names = opened.locator(".row-name")
-    expect(names).to_have_text(["Daniel", "Sofia"])
-    opened.locator(f"#c-{conversation.public_id}").hover()
-
-    older.receive(text="Me first", platform_id="p1", written_at=timezone.now())
-
-    expect(opened.locator(f"#c-{older.public_id}")).to_contain_text("Me first")
-    expect(names).to_have_text(["Daniel", "Sofia"])
-    expect(opened.get_by_role("button", name="1 new")).to_be_visible()
-
-    opened.get_by_label("Message to Daniel").hover()
-    expect(names).to_have_text(["Sofia", "Daniel"])
-
-
-def test_nothing_is_asked_while_nobody_looks(opened: Page) -> None:
-    asked: list[str] = []
-    opened.on("request", lambda request: asked.append(request.url))
-
-    _set_hidden(opened, True)
-    opened.wait_for_timeout(300)
-    asked.clear()
-    opened.wait_for_timeout(2500)
-    assert asked == []
-
-    with opened.expect_request(lambda request: "/messages?" in request.url, timeout=1000):
-        _set_hidden(opened, False)
 
 
 def test_who_is_signed_out_is_told_and_loses_no_text(opened: Page, quiet: list[str]) -> None:
@@ -323,14 +257,3 @@ def _lose_answers(route: Route) -> None:
         route.abort()
     else:
         route.continue_()
-
-
-def _set_hidden(page: Page, hidden: bool) -> None:
-    """Say what a browser says when its tab goes into the background or comes back."""
-    page.evaluate(
-        """(hidden) => {
-            Object.defineProperty(document, "hidden", { configurable: true, get: () => hidden });
-            document.dispatchEvent(new Event("visibilitychange"));
-        }""",
-        hidden,
-    )

@@ -184,16 +184,51 @@ def test_only_unread_ones_and_the_opened_one_are_listed(signed_in: Client, creat
     assert set(re.findall(r'class="row-name"[^>]*>(\w+)<', page)) == {"Opened", "Unread"}
 
 
-def test_the_list_answers_nothing_new_until_something_is(signed_in: Client, conversation: Conversation) -> None:
+def test_the_page_is_told_nothing_until_something_is_newer_than_it(
+    signed_in: Client, conversation: Conversation
+) -> None:
     Dispatch.note(heartbeat_at=database_now())
-    poll = live_address(signed_in.get(reverse("inbox")), "list")
-    assert signed_in.get(poll).status_code == 204
+    page = signed_in.get(address(conversation))
+    assert {"list", "thread"} == unchanged(signed_in, page)
 
     conversation.receive(text="Hi Mia", platform_id="p1", written_at=timezone.now())
-    update = signed_in.get(poll)
 
-    assert "Hi Mia" in text(update)
-    assert signed_in.get(live_address(update, "list")).status_code == 204
+    assert unchanged(signed_in, page) == set()
+    for part in ("list", "thread"):
+        update = signed_in.get(live_address(page, part))
+        assert "Hi Mia" in text(update)
+        assert "<html" not in text(update)
+        assert {part} == unchanged(signed_in, update)
+
+
+def test_an_answer_of_nothing_new_has_no_body_and_the_same_tag(signed_in: Client, conversation: Conversation) -> None:
+    Dispatch.note(heartbeat_at=database_now())
+    first = signed_in.get(reverse("inbox_changes"), {"after": "-"})
+    assert first.status_code == 200
+
+    after, tag = first.json()["after"], first["ETag"]
+    second = signed_in.get(reverse("inbox_changes"), {"after": after}, headers={"If-None-Match": tag})
+    assert (second.status_code, second.content, second["ETag"]) == (304, b"", tag)
+
+    for asked in ({"after": after - 1}, {}):
+        assert signed_in.get(reverse("inbox_changes"), asked, headers={"If-None-Match": tag}).status_code == 200
+    assert signed_in.get(reverse("inbox_changes"), {"after": after}).status_code == 200
+
+
+def test_a_page_goes_on_with_its_creator_whatever_another_tab_has_chosen(signed_in: Client, user: User) -> None:
+    mine, other = make_creator(user, name="Ava"), make_creator(user, name="Zoe")
+    make_conversation(fan=make_fan(mine, name="Daniel"))
+    page = signed_in.get(reverse("inbox"), {"creator": str(mine.public_id)})
+    before = signed_in.get(f"{reverse('inbox_changes')}?of={mine.public_id}")
+
+    signed_in.get(reverse("inbox"), {"creator": str(other.public_id)})
+    other.line.pause(reason="A rest.", now=database_now())
+
+    assert "Daniel" in text(signed_in.get(live_address(page, "list")))
+    changes = signed_in.get(f"{reverse('inbox_changes')}?of={mine.public_id}")
+    assert changes.json() == before.json()
+    assert changes["ETag"] != before["ETag"], "a stop is news on every page"
+    assert signed_in.get(f"{reverse('inbox_changes')}?of={make_creator().public_id}").status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -215,6 +250,7 @@ def test_the_page_says_by_itself_why_nothing_goes_out(
 
     stop(creator, now)
 
+    assert unchanged(signed_in, before) == set()
     assert words in text(signed_in.get(live_address(before, "list")))
     assert words in text(signed_in.get(reverse("inbox")))
 
@@ -329,30 +365,17 @@ def test_older_messages_are_one_link_away_and_stay_on_the_page(signed_in: Client
     assert shown(text(signed_in.get(poll))) == list(range(121))
 
 
-def test_the_thread_answers_nothing_new_until_something_is(signed_in: Client, conversation: Conversation) -> None:
-    Dispatch.note(heartbeat_at=database_now())
-    message = make_message(conversation)
-    poll = live_address(signed_in.get(address(conversation)), "thread")
-    assert signed_in.get(poll).status_code == 204
-
-    message.move(Status.FAILED, cause="The platform said no.")
-    update = signed_in.get(poll)
-
-    assert "The platform said no." in text(update)
-    assert "<html" not in text(update)
-    assert signed_in.get(live_address(update, "thread")).status_code == 204
-
-
 def test_a_line_that_is_held_changes_the_words_although_no_message_changed(
     signed_in: Client, conversation: Conversation
 ) -> None:
     Dispatch.note(heartbeat_at=database_now())
     make_message(conversation)
-    poll = live_address(signed_in.get(address(conversation)), "thread")
+    page = signed_in.get(address(conversation))
 
     Dispatch.note(gate_trouble="Redis is away.")
 
-    assert "rate limiter cannot be reached" in text(signed_in.get(poll))
+    assert unchanged(signed_in, page) == set()
+    assert "rate limiter cannot be reached" in text(signed_in.get(live_address(page, "thread")))
 
 
 # --- Reading
@@ -519,6 +542,7 @@ def test_a_page_costs_the_same_queries_however_much_it_shows(
         address(opened),
         address(opened, "messages"),
         reverse("conversation_list"),
+        reverse("inbox_changes"),
     ):
         with django_assert_max_num_queries(12):
             assert signed_in.get(page).status_code == 200
@@ -636,6 +660,17 @@ def live_address(page: Any, part: str) -> str:
     found = re.search(rf'id="{part}"[^>]*hx-get="([^"]+)"', page if isinstance(page, str) else text(page))
     assert found
     return found[1].replace("&amp;", "&")
+
+
+def unchanged(client: Client, page: Any) -> set[str]:
+    """Those parts of a page of which the server says that nothing is newer."""
+    stands = re.findall(r'id="(\w+)"[^>]*data-seq="(\d+)" data-stamp="(\w+)"', text(page))
+    return {
+        part
+        for part, seq, stamp in stands
+        if client.get(reverse("inbox_changes"), {"after": seq}, headers={"If-None-Match": f'W/"{stamp}"'}).status_code
+        == 304
+    }
 
 
 def shown(page: str) -> list[int]:
