@@ -1,8 +1,9 @@
 """The gate beside its peers and the floor, on one Redis in one run. `python bench/ratelimit.py`; about four minutes.
 
 Needs requirements-bench.txt. The floor is what any limiter of one round trip stands on: EVALSHA of `return 1` through
-redis-py's own client. "held" is the gate as the product uses it, "client" the same through redis-py's client, as behind
-a Sentinel or a Cluster. Every peer runs at its fastest setting; those without several limits loop over them.
+redis-py's own client, with the gate's timeouts. "held" is the gate as the product uses it, "client" the same on
+connections that redis-py's client lends for each call, as behind a Sentinel, "cluster" through the whole client, as on
+a Cluster. Every peer runs at its fastest setting; those without several limits loop over them.
 
 Cases take turns in short slices, and medians are shown: whatever else the machine does, it does to all of them. With
 one process, Redis and the client share one core, so a call takes as long as the work of both. Ratios are of the median
@@ -47,7 +48,7 @@ Windows = Sequence[tuple[int, int]]
 
 
 def floor(port: int, _windows: Windows) -> Call:
-    client = redis.Redis(port=port)
+    client = redis.Redis(port=port, **server._OPTIONS)
     sha = client.script_load("return 1")
     return lambda key: (bool(client.evalsha(sha, 1, key)), None)
 
@@ -57,6 +58,11 @@ def held(port: int, windows: Windows) -> Call:
 
 
 def client(port: int, windows: Windows) -> Call:
+    lender = redis.Redis(port=port, **server._OPTIONS).connection_pool
+    return _ours(Bucket(server._PooledConnections(lender, Bucket.script)), windows)
+
+
+def cluster(port: int, windows: Windows) -> Call:
     through = server._Client(lambda: redis.Redis(port=port, **server._OPTIONS), Bucket.script)
     return _ours(Bucket(through), windows)
 
@@ -133,6 +139,7 @@ CASES: dict[str, Callable[[int, Windows], Call]] = {
     "floor: EVALSHA return 1": floor,
     "gate, held": held,
     "gate, client": client,
+    "gate, cluster": cluster,
     "limits, fixed window": partial(limits, strategy="FixedWindowRateLimiter"),
     "limits, moving window": partial(limits, strategy="MovingWindowRateLimiter"),
     "pyrate-limiter, token bucket": pyrate,
@@ -140,7 +147,7 @@ CASES: dict[str, Callable[[int, Windows], Call]] = {
     "DRF SimpleRateThrottle": drf,
 }
 FLOOR, HELD, CLIENT = list(CASES)[:3]
-PEERS = list(CASES)[3:]
+PEERS = list(CASES)[4:]
 
 
 def new_keys(number: int = KEYS) -> list[str]:

@@ -7,7 +7,9 @@ asked twice: the first call may have been executed. Only NOSCRIPT is, once, beca
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha1
 from typing import Any, Protocol, cast
@@ -16,7 +18,6 @@ from urllib.parse import SplitResult, unquote, urlsplit
 import redis
 from redis.backoff import NoBackoff
 from redis.cluster import ClusterNode, RedisCluster
-from redis.connection import ConnectionInterface
 from redis.exceptions import NoScriptError, RedisClusterException, RedisError
 from redis.retry import Retry
 from redis.sentinel import Sentinel
@@ -74,7 +75,7 @@ def server_at(endpoint: str, script: str) -> Server:
             if not service:
                 raise ValueError("the name of the Sentinel's service is needed, as the path")
             client = _sentinel(url, options | {"db": int(database or 0)}).master_for(service)
-            return _Client(lambda: client, script)
+            return _PooledConnections(client.connection_pool, script)
         case ("redis" | "rediss" | "unix", ""):
             if scheme != "unix" and len(_hosts(url, PORT)) > 1:
                 raise ValueError("one host is needed; several are for redis+sentinel:// and redis+cluster://")
@@ -97,31 +98,41 @@ _OPTIONS: dict[str, Any] = {
 }
 
 
-class _HeldConnections:
-    """One Redis: every thread keeps a connection, which saves half the client's time of a call through a pool."""
+class _Connections(ABC):
+    """One Redis: a call is packed here, goes out on one connection, and its answer is read from it.
+
+    redis-py's own call packs what it does not know beforehand, retries what must not be retried, and measures itself,
+    which together takes longer than Redis takes to answer.
+    """
 
     def __init__(self, pool: redis.ConnectionPool, script: str) -> None:
         self._pool = pool
         self._script = script.encode()
         sha = sha1(self._script, usedforsecurity=False).hexdigest()
         self._call = b"*5\r\n$7\r\nEVALSHA\r\n$40\r\n%b\r\n$1\r\n1\r\n" % sha.encode() + 2 * b"$%d\r\n%b\r\n"
-        self._held = threading.local()
+
+    @abstractmethod
+    def _borrowed(self) -> redis.Connection:
+        """A connection that is open, with nothing to read. Raises RedisError."""
+
+    @abstractmethod
+    def _give_back(self, connection: redis.Connection) -> None: ...
+
+    @abstractmethod
+    def _drop(self, connection: redis.Connection) -> None:
+        """Close it: an answer may still be under way, and nobody may take it for theirs."""
 
     def run(self, key: str, argument: bytes) -> Reply:
-        connection = self._connection()
-        try:
+        with self._connection() as connection:
             connection.send_packed_command((self._packed(key, argument),), False)
             try:
                 return cast("Reply", connection.read_response())
             except NoScriptError:
                 return cast("Reply", self._ask(connection, b"EVAL", self._script, b"1", key, argument))
-        except RedisError as error:
-            raise self._unavailable(connection, error) from error
 
     def run_many(self, calls: Sequence[tuple[str, bytes]]) -> list[Reply]:
-        connection = self._connection()
         replies: list[Any] = []
-        try:
+        with self._connection() as connection:
             connection.send_packed_command((b"".join([self._packed(*call) for call in calls]),), False)
             for _call in calls:
                 try:
@@ -131,29 +142,44 @@ class _HeldConnections:
             for place, (key, argument) in enumerate(calls):
                 if isinstance(replies[place], NoScriptError):
                     replies[place] = self._ask(connection, b"EVAL", self._script, b"1", key, argument)
-        except RedisError as error:
-            raise self._unavailable(connection, error) from error
         return replies
 
     def command(self, *words: str) -> Any:
-        connection = self._connection()
-        try:
+        with self._connection() as connection:
             return self._ask(connection, *words)
+
+    @contextmanager
+    def _connection(self) -> Iterator[redis.Connection]:
+        try:
+            connection = self._borrowed()
+            try:
+                yield connection
+            except BaseException:
+                self._drop(connection)
+                raise
+            self._give_back(connection)
         except RedisError as error:
-            raise self._unavailable(connection, error) from error
+            raise GateUnavailable(str(error)) from error
 
     def _packed(self, key: str, argument: bytes) -> bytes:
-        """The call in Redis's protocol; the general packer would take as long as Redis takes to answer."""
         name = key.encode()
         return self._call % (len(name), name, len(argument), argument)
 
     @staticmethod
-    def _ask(connection: ConnectionInterface, *words: str | bytes) -> Any:
+    def _ask(connection: redis.Connection, *words: str | bytes) -> Any:
         connection.send_packed_command(connection.pack_command(*words), False)
         return connection.read_response()
 
-    def _connection(self) -> ConnectionInterface:
-        """This thread's connection. One that a fork brought along is the parent's, one that was closed is of no use."""
+
+class _HeldConnections(_Connections):
+    """Every thread keeps a connection, which saves what a pool does to lend one and to take it back."""
+
+    def __init__(self, pool: redis.ConnectionPool, script: str) -> None:
+        super().__init__(pool, script)
+        self._held = threading.local()
+
+    def _borrowed(self) -> redis.Connection:
+        """This thread's. One that a fork brought along is the parent's, one that was closed is of no use."""
         held: _Held | None = getattr(self._held, "mine", None)
         now = time.monotonic()
         if held and held.process == os.getpid():
@@ -161,29 +187,27 @@ class _HeldConnections:
                 held.used_at = now
                 return held.connection
             held.connection.disconnect()
-        connection = self._pool.make_connection()
-        try:
-            connection.connect()
-        except RedisError as error:
-            raise self._unavailable(connection, error) from error
+        connection = cast("redis.Connection", self._pool.make_connection())
+        connection.connect()
         self._held.mine = _Held(connection, os.getpid(), now)
         return connection
 
-    def _unavailable(self, connection: ConnectionInterface, error: RedisError) -> GateUnavailable:
-        """Whatever went wrong, an answer may still be under way: this connection is not used again."""
+    def _give_back(self, connection: redis.Connection) -> None:
+        """It is kept."""
+
+    def _drop(self, connection: redis.Connection) -> None:
         self._held.mine = None
         connection.disconnect()
-        return GateUnavailable(str(error))
 
 
 @dataclass(slots=True)
 class _Held:
-    connection: ConnectionInterface
+    connection: redis.Connection
     process: int
     used_at: float
 
 
-def _is_well(connection: ConnectionInterface) -> bool:
+def _is_well(connection: redis.Connection) -> bool:
     """Still open, and nothing to read: an answer that nobody asked for is somebody else's."""
     try:
         return not connection.can_read()
@@ -191,8 +215,22 @@ def _is_well(connection: ConnectionInterface) -> bool:
         return False
 
 
+class _PooledConnections(_Connections):
+    """Behind a Sentinel: its pool knows where the primary is now, so every call borrows a connection from it."""
+
+    def _borrowed(self) -> redis.Connection:
+        return self._pool.get_connection()
+
+    def _give_back(self, connection: redis.Connection) -> None:
+        self._pool.release(connection)
+
+    def _drop(self, connection: redis.Connection) -> None:
+        connection.disconnect()
+        self._pool.release(connection)
+
+
 class _Client:
-    """Sentinel or Cluster: their clients know where a key's primary is now, so every call goes through them."""
+    """A Cluster: its client knows where a key's primary is now, so every call goes through it."""
 
     def __init__(self, make: "Callable[[], redis.Redis | RedisCluster]", script: str) -> None:
         self._make = make

@@ -22,6 +22,19 @@ def own(make_redis: Callable[..., RedisProcess]) -> RedisProcess:
     return make_redis()
 
 
+@pytest.fixture
+def sentinel_of(make_redis: Callable[..., RedisProcess], tmp_path: Path) -> Callable[..., RedisProcess]:
+    """Starts a Sentinel that calls a Redis "main"; its further lines are given without the word sentinel."""
+
+    def start(main: RedisProcess, *lines: str) -> RedisProcess:
+        host, _colon, port = main.endpoint.rpartition(":")
+        config = tmp_path / "sentinel.conf"
+        config.write_text("".join(f"sentinel {line}\n" for line in (f"monitor main {host} {port} 1", *lines)))
+        return make_redis(str(config), "--sentinel")
+
+    return start
+
+
 def free(bucket: Bucket) -> int:
     state = bucket.peek(KEY, LIMITS)
     assert isinstance(state, State)
@@ -116,12 +129,8 @@ class TestKinds:
         with pytest.raises(GateUnavailable):
             bucket.take_many(ASKS)
 
-    def test_a_sentinel(self, make_redis: Callable[..., RedisProcess], tmp_path: Path) -> None:
-        main = make_redis()
-        host, _colon, port = main.endpoint.rpartition(":")
-        config = tmp_path / "sentinel.conf"
-        config.write_text(f"sentinel monitor main {host} {port} 1\n")
-        sentinel = make_redis(str(config), "--sentinel")
+    def test_a_sentinel(self, own: RedisProcess, sentinel_of: Callable[..., RedisProcess]) -> None:
+        main, sentinel = own, sentinel_of(own)
         bucket = Bucket.at(f"redis+sentinel://{sentinel.endpoint}/main")
 
         assert isinstance(bucket.take(KEY, LIMITS), Taken)
@@ -133,18 +142,12 @@ class TestKinds:
             bucket.take(KEY, LIMITS)
 
     def test_a_failover_is_followed_to_the_replica_and_what_it_was_told(
-        self, make_redis: Callable[..., RedisProcess], tmp_path: Path
+        self, make_redis: Callable[..., RedisProcess], sentinel_of: Callable[..., RedisProcess]
     ) -> None:
         main, replica, slow = make_redis(), make_redis(), [Limit(10, 86_400, 3)]
         host, _colon, port = main.endpoint.rpartition(":")
         replica.client.replicaof(host, int(port))
-        config = tmp_path / "sentinel.conf"
-        config.write_text(
-            f"sentinel monitor main {host} {port} 1\n"
-            "sentinel down-after-milliseconds main 500\n"
-            "sentinel failover-timeout main 5000\n"
-        )
-        sentinel = make_redis(str(config), "--sentinel")
+        sentinel = sentinel_of(main, "down-after-milliseconds main 500", "failover-timeout main 5000")
         wait_until(lambda: bool(sentinel.client.sentinel_slaves("main")))
         bucket = Bucket.at(f"redis+sentinel://{sentinel.endpoint}/main")
         assert isinstance(bucket.take(KEY, slow), Taken)
@@ -173,9 +176,16 @@ class TestKinds:
             bucket.peek_many(ASKS)
 
 
+@pytest.fixture(params=["one", "behind a Sentinel"])
+def bucket(request: pytest.FixtureRequest, own: RedisProcess, sentinel_of: Callable[..., RedisProcess]) -> Bucket:
+    """The buckets on ``own``, by each way to a single Redis."""
+    if request.param == "one":
+        return Bucket.at(own.endpoint)
+    return Bucket.at(f"redis+sentinel://{sentinel_of(own).endpoint}/main")
+
+
 class TestFaults:
-    def test_a_flush_of_scripts_is_not_noticed(self, own: RedisProcess) -> None:
-        bucket = Bucket.at(own.endpoint)
+    def test_a_flush_of_scripts_is_not_noticed(self, own: RedisProcess, bucket: Bucket) -> None:
         bucket.take(KEY, LIMITS)
 
         own.client.script_flush()
@@ -185,8 +195,7 @@ class TestFaults:
 
         assert free(bucket) == 0, "each was charged once"
 
-    def test_a_killed_connection_is_replaced(self, own: RedisProcess) -> None:
-        bucket = Bucket.at(own.endpoint)
+    def test_a_killed_connection_is_replaced(self, own: RedisProcess, bucket: Bucket) -> None:
         bucket.take(KEY, LIMITS)
 
         own.client.client_kill_filter(_type="normal", skipme=True)
@@ -194,8 +203,7 @@ class TestFaults:
         wait_until(lambda: is_answered(bucket))
         assert free(bucket) == 2
 
-    def test_a_restart_is_survived_and_what_was_lost_is_known(self, own: RedisProcess) -> None:
-        bucket = Bucket.at(own.endpoint)
+    def test_a_restart_is_survived_and_what_was_lost_is_known(self, own: RedisProcess, bucket: Bucket) -> None:
         taken = bucket.take(KEY, LIMITS)
         assert isinstance(taken, Taken)
 
@@ -208,9 +216,8 @@ class TestFaults:
         assert isinstance(bucket.take(KEY, LIMITS), Taken)
 
     def test_one_frozen_for_5_seconds_costs_a_bounded_time_a_question_and_no_token_twice(
-        self, own: RedisProcess
+        self, own: RedisProcess, bucket: Bucket
     ) -> None:
-        bucket = Bucket.at(own.endpoint)
         bucket.ping()
         own.signal(signal.SIGSTOP)
         began = time.monotonic()
@@ -231,8 +238,7 @@ class TestFaults:
         # Nobody knows whether the two were charged; not more than once each.
         assert free(bucket) >= 1
 
-    def test_a_full_one_grants_nothing_that_it_cannot_write_down(self, own: RedisProcess) -> None:
-        bucket = Bucket.at(own.endpoint)
+    def test_a_full_one_grants_nothing_that_it_cannot_write_down(self, own: RedisProcess, bucket: Bucket) -> None:
         for _token in range(3):
             bucket.take(KEY, LIMITS)
         own.client.config_set("maxmemory", 1)
