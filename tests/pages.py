@@ -83,7 +83,7 @@ PAGES = [
     Page("inbox-preferences", _named("inbox_preferences")),
     Page("fans", _named("fans"), opens=[".more-filters > summary", "summary:has-text('Columns')"]),
     Page("fans-none-found", _named("fans", search="nobody", spentMin="5")),
-    Page("fan", _of("fan", _theo), opens=["summary.plain"], queries=15),
+    Page("fan", _of("fan", _theo), opens=["summary.plain"]),
     Page("fan-new", _named("new_fan")),
     Page("fan-erase", _of("erase_fan", _theo)),
     Page("segments", _named("segments")),
@@ -92,7 +92,7 @@ PAGES = [
     Page("campaigns", _named("campaigns")),
     Page("campaign-new", _named("new_campaign", valueMin="1"), opens=[".leave-out > summary", ".letter summary"]),
     Page("campaign-draft", _of("campaign", lambda creator: creator.campaigns.get(name="Sunday"))),
-    Page("campaign-edit", _of("edit_campaign", lambda creator: creator.campaigns.get(name="Sunday")), queries=15),
+    Page("campaign-edit", _of("edit_campaign", lambda creator: creator.campaigns.get(name="Sunday"))),
     Page(
         "campaign",
         _of("campaign", lambda creator: creator.campaigns.get(name="Beach day")),

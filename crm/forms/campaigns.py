@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -51,6 +52,18 @@ def _condition_field(name: str, condition: Condition, tags: Sequence[Tag], curre
 
 def _readable(value: str) -> str:
     return value.replace("_", " ").capitalize()
+
+
+@dataclass(frozen=True, slots=True)
+class Offers:
+    """What of a creator's the form lets choose from."""
+
+    segments: Sequence[Segment]
+    tags: Sequence[Tag]
+
+    @classmethod
+    def of(cls, creator: Creator) -> "Offers":
+        return cls(list(Segment.objects.filter(creator=creator)), list(creator.tags.order_by("name")))
 
 
 class CampaignForm(forms.Form):
@@ -129,25 +142,30 @@ class CampaignForm(forms.Form):
     )
 
     def __init__(
-        self, creator: Creator, data: QueryDict | None = None, *, initial: Mapping[str, Any] | None = None
+        self,
+        creator: Creator,
+        data: QueryDict | None = None,
+        *,
+        initial: Mapping[str, Any] | None = None,
+        offers: Offers | None = None,
     ) -> None:
         super().__init__(data, initial=dict(initial or {}), label_suffix="")
         self.creator = creator
+        self.offers = offers or Offers.of(creator)
         # With it the browser would cut a long paste without a word; the page counts, the server refuses.
         del self.fields["text"].widget.attrs["maxlength"]
-        saved = [(str(segment.public_id), segment.name) for segment in Segment.objects.filter(creator=creator)]
+        saved = [(str(segment.public_id), segment.name) for segment in self.offers.segments]
         ready = [(f"{READY}{each.key}", each.name) for each in segments.READY_MADE]
         self._choices("segment", [(_("Yours"), saved), (_("Ready made"), ready)] if saved else ready)
         self._choices("leave_out", saved)
         sources = [(SEGMENT, _("A segment")), (FILTER, _("Fans for whom conditions hold")), (FANS, _("These fans"))]
         kept = self.data.get("kept") if self.is_bound else self.initial.get("kept")
         self._choices("source", [(KEPT, _("The audience it has")), *sources] if kept else sources)
-        tags = list(Tag.objects.filter(creator=creator).order_by("name"))
-        by_name = {tag.name.casefold(): str(tag.public_id) for tag in tags}
+        by_name = {tag.name.casefold(): str(tag.public_id) for tag in self.offers.tags}
         if asked := self.initial.get("tag"):
             self.initial["tag"] = by_name.get(asked.casefold(), asked)
         self.fields |= {
-            name: _condition_field(name, condition, tags, creator.currency)
+            name: _condition_field(name, condition, self.offers.tags, creator.currency)
             for name, condition in CONDITIONS.items()
             if not isinstance(condition.kind, Assignee)
         }
@@ -204,8 +222,8 @@ class CampaignForm(forms.Form):
             said = {"source": FILTER, **conditions} if conditions else {}
         return cls(creator, initial=said)
 
-    def posted(self) -> QueryDict:
-        """What the page would send if it were sent as it is."""
+    def as_sent(self) -> "CampaignForm":
+        """The form as if it had been sent as it is."""
         data = QueryDict(mutable=True)
         for name in self.fields:
             value = self[name].value()
@@ -213,7 +231,7 @@ class CampaignForm(forms.Form):
                 data.setlist(name, value)
             elif value not in (None, "", False):
                 data[name] = str(value)
-        return data
+        return CampaignForm(self.creator, data, offers=self.offers)
 
     # --- Into what the ledger understands
 

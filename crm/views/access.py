@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
-from crm.models import Creator, User
+from crm.models import Creator, Membership, User
 
 P = ParamSpec("P")
 #: Where the session keeps the public id of the creator whose pages were looked at last.
@@ -27,12 +27,13 @@ class NoCreator(Exception):
 
 
 class SignedInRequest(HttpRequest):
-    """A request as ``signed_in`` hands it on; with ``creator`` and ``creators`` once ``chosen_creator`` was asked."""
+    """A request as ``signed_in`` hands it on; with what was asked of it by now: creators, the user's roles."""
 
     user: User
     htmx: HtmxDetails
     creator: Creator
     creators: list[Creator]
+    roles: dict[int, str]
 
 
 def signed_in(
@@ -98,11 +99,21 @@ def creators_of(request: SignedInRequest) -> list[Creator]:
 
 
 def writes(request: SignedInRequest, creator: Creator) -> bool:
-    return Creator.objects.sendable_by(request.user).filter(pk=creator.pk).exists()
+    return _role(request, creator) in Membership.WRITERS
 
 
 def manages(request: SignedInRequest, creator: Creator) -> bool:
-    return Creator.objects.managed_by(request.user).filter(pk=creator.pk).exists()
+    return _role(request, creator) in Membership.MANAGERS
+
+
+def _role(request: SignedInRequest, creator: Creator) -> str:
+    """The user's role with this creator, empty for none; read once a request."""
+    if not hasattr(request, "roles"):
+        request.roles = {}
+    if creator.pk not in request.roles:
+        mine = Creator.objects.for_user(request.user).filter(pk=creator.pk)
+        request.roles[creator.pk] = mine.values_list("memberships__role", flat=True).first() or ""
+    return request.roles[creator.pk]
 
 
 def require_writer(request: SignedInRequest, creator: Creator) -> None:

@@ -81,7 +81,7 @@ def preview(request: SignedInRequest) -> HttpResponse:
 def _previewed(form: CampaignForm) -> Context:
     if not form.is_bound and not form.initial.get("source"):
         return {}
-    bound = form if form.is_bound else CampaignForm(form.creator, form.posted())
+    bound = form if form.is_bound else form.as_sent()
     audience = bound.chosen_audience()
     if audience is None:
         problems = [error for errors in bound.errors.values() for error in errors]

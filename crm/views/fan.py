@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db.models import Count, QuerySet, Sum
+from django.db.models import Count, QuerySet, Sum, prefetch_related_objects
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -158,12 +158,12 @@ def _page(
         stretch = timeline_of(found, kind=kind, cursor=request.GET.get("before", ""))
     except ValidationError:
         return redirect(_address(found))
-    conversation = Conversation.objects.filter(fan=found).first()
+    prefetch_related_objects([found], "tags")
     notes = found.notes.select_related("author")
     context = {
         "fan": found,
         "creator": found.creator,
-        "conversation_of_fan": conversation,
+        "conversation_of_fan": getattr(found, "conversation", None),
         "figures": _figures(found),
         "timeline": stretch,
         "kind": kind,
@@ -173,7 +173,6 @@ def _page(
         "campaigns": _campaigns(found),
         "note_form": note_form or NoteForm(),
         "tags_form": tags_form or WornTagsForm(found),
-        "all_tags": found.creator.tags.all(),
         "may_write": writes(request, found.creator),
         "may_manage": manages(request, found.creator),
     }
@@ -186,12 +185,12 @@ def _page(
 
 def _figures(found: Fan) -> dict[str, Any]:
     """Money by kind, in the creator's currency alone: amounts of several currencies have no sum."""
-    own = Transaction.objects.filter(fan=found, currency=found.creator.currency)
-    summed = own.order_by().values_list("kind").annotate(Sum("amount_cents"), Count("pk"))
-    by_kind = {kind: (paid, many) for kind, paid, many in summed}
+    paid = Transaction.objects.filter(fan=found).order_by().values_list("currency", "kind")
+    summed = list(paid.annotate(Sum("amount_cents"), Count("pk")))
+    by_kind = {kind: (cents, many) for currency, kind, cents, many in summed if currency == found.creator.currency}
     kinds = [(words, *by_kind[kind]) for kind, words in Transaction.Kind.choices if kind in by_kind]
-    others = Transaction.objects.filter(fan=found).exclude(currency=found.creator.currency)
-    return {"kinds": kinds, "in_other_currencies": others.count()}
+    others = sum(many for currency, _kind, _cents, many in summed if currency != found.creator.currency)
+    return {"kinds": kinds, "in_other_currencies": others}
 
 
 def _campaigns(found: Fan) -> "QuerySet[Recipient]":
@@ -206,7 +205,8 @@ def _form(request: SignedInRequest, form: FanForm, creator: Creator) -> HttpResp
 
 
 def _find(request: SignedInRequest, public_id: UUID) -> Fan:
-    return get_object_or_404(Fan.objects.for_user(request.user).select_related("creator"), public_id=public_id)
+    mine = Fan.objects.for_user(request.user).select_related("creator", "conversation")
+    return get_object_or_404(mine, public_id=public_id)
 
 
 def _address(found: Fan) -> str:

@@ -120,7 +120,7 @@ class TestWriting:
         before = (campaign.audience, campaign.exclusions, campaign.quiet_from, campaign.text)
 
         form = web.get(address(campaign, "edit_campaign")).context["form"]
-        web.post(address(campaign, "edit_campaign"), form.posted())
+        web.post(address(campaign, "edit_campaign"), form.as_sent().data)
 
         campaign = Campaign.objects.get()
         assert (campaign.audience, campaign.exclusions, campaign.quiet_from, campaign.text) == before
@@ -218,7 +218,7 @@ class TestWriting:
         campaign = make_campaign(creator, audience={"rule": rule})
 
         form = web.get(address(campaign, "edit_campaign")).context["form"]
-        web.post(address(campaign, "edit_campaign"), form.posted())
+        web.post(address(campaign, "edit_campaign"), form.as_sent().data)
 
         assert form["source"].value() == "kept"
         assert Campaign.objects.get().audience == {"rule": rule}
