@@ -126,6 +126,8 @@ class Stage:
             "OFAPI_BASE_URL": f"http://127.0.0.1:{platform_port}/api",
             "SIMULATOR_API_KEY": KEY,
             "WORKER_CONCURRENCY": "4",
+            # Every creator here is new: that all their accounts are read at once is no part of delivering.
+            "SYNC_MINUTES": "0",
             "LOG_LEVEL": "WARNING",
             "no_proxy": "127.0.0.1",
         }

@@ -27,11 +27,10 @@ from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, IntegrityError, transaction
-from django.db.models import Count, Exists, Min, OuterRef, Q
+from django.db import IntegrityError, transaction
+from django.db.models import Exists, OuterRef, Q
 
 from crm.clock import database_now
-from crm.correlation import correlated
 from crm.models import Campaign, Creator, Dispatch, HoldCause, Line, Message, PauseCause
 from crm.models.messages import OUTCOME_OPEN, Status
 from onlyfans import breaker, gate
@@ -50,208 +49,18 @@ from onlyfans.gateway import (
     gateway_for,
 )
 from onlyfans.models import Connection, Provider
-from onlyfans.queue import Carrier, QueueUnavailable
-from ratelimit.bucket import Denied, GateUnavailable, Lost, State, Taken
+from ratelimit.bucket import Denied, GateUnavailable, Lost, Taken
 
 log = structlog.get_logger(__name__)
 
-LINES_AT_ONCE = 100
-HAND_OVER_LEASE_MAX = timedelta(minutes=10)
 #: A worker holds a message this long without being heard of; in ``sending``, this much beyond the call's deadline.
 WORKER_LEASE = timedelta(seconds=30)
 SENDING_SLACK = timedelta(seconds=5)
-PROBE_LATER = timedelta(seconds=5)
 GATE_DOWN_HOLD = timedelta(seconds=1)
-LOOK_AGAIN = timedelta(seconds=1)
 NOT_CONNECTED_HOLD = timedelta(seconds=5)
-#: How often dispatch looks whether an account whose messages go by hand is connected otherwise now.
-BY_HAND_HOLD = timedelta(seconds=5)
-BROKEN_HOLD = timedelta(seconds=30)
-#: A call that is out for longer is a platform that hangs: no other of its line begins until it is back.
-SLOW_CALL = timedelta(seconds=2)
-#: Starts whose worker died, before the message itself is taken for the cause.
-ATTEMPTS_MAX = 5
 RECONCILE_FIRST = timedelta(seconds=3)
 #: The safety margin of the default pace is 0.3 s a minute (crm/pace.py); a token must not use it up.
 TOKEN_GOOD_FOR_SECONDS = 0.25
-
-
-# --- Dispatch: from the line to the queue
-
-
-def hand_over(carry: Carrier) -> int:
-    """Serve every line that is due, once each, longest-waiting first; the answer is how many messages went.
-
-    Raises QueueUnavailable after putting back what could not be handed over.
-    """
-    lines = list(Line.objects.due(database_now()).select_related("creator__connection")[:LINES_AT_ONCE])
-    # Asked only when there is something to do: the loop comes by four times a second.
-    if not lines or Dispatch.is_stopped():
-        return 0
-    may_go = _look(lines)
-    return sum(_serve_alone(line, may_go.get(line.pk), carry) for line in lines if _begin_to_serve(line))
-
-
-def _look(lines: list[Line]) -> dict[int, State]:
-    """What may go on each line, asked in one round trip. Without an answer they are held."""
-    connected = [line for line in lines if _is_connected(line.creator)]
-    try:
-        return gate.peek_many(connected)
-    except GateUnavailable as error:
-        for line in connected:
-            _gate_is_down(line.creator_id, error)
-        return {}
-
-
-def _serve_alone(line: Line, may_go: State | None, carry: Carrier) -> int:
-    """Whatever is wrong with one creator, say an unreadable pace, must not stop the others."""
-    try:
-        return _serve(line, may_go, carry)
-    except (QueueUnavailable, DatabaseError):
-        raise
-    except Exception:
-        log.exception("this line cannot be served", creator=line.creator_id)
-        Line.objects.hold(line.creator_id, until=database_now() + BROKEN_HOLD, cause=HoldCause.BROKEN)
-        return 0
-
-
-def _serve(line: Line, may_go: State | None, carry: Carrier) -> int:
-    """Hand over as many of the line's front messages as may go now."""
-    if not _is_connected(line.creator):
-        Line.objects.hold(line.creator_id, until=database_now() + NOT_CONNECTED_HOLD, cause=HoldCause.NOT_CONNECTED)
-        return 0
-    if is_by_hand(line.creator):
-        Line.objects.hold(line.creator_id, until=database_now() + BY_HAND_HOLD, cause=HoldCause.BY_HAND)
-        return 0
-    if breaker.is_open(connection_of(line.creator)) and _enough_are_probed(line):
-        Line.objects.hold(line.creator_id, until=database_now() + PROBE_LATER, cause=HoldCause.UNREACHABLE)
-        return 0
-    if may_go is None:
-        # The gate is down and the line is held; or its pace cannot be read, which is said here, for it alone.
-        gate.limits_of(line.creator)
-        return 0
-    now = database_now()
-    room = _room(line, may_go.free, now)
-    if room <= 0:
-        _wait_for_room(line, now, next_in=0.0 if may_go.free else may_go.next_in)
-        return 0
-    # One row more than can go shows whether the line stays due, which is what it is in mid-campaign.
-    front = list(Message.objects.front(line.creator_id, now)[: 2 * room])
-    claimed = _claim(line, front, room, now)
-    if not claimed or len(claimed) == len(front):
-        _rearm(line, now, found=len(claimed))
-    reached("claimed")
-    for message in claimed:
-        try:
-            _carry(message, carry)
-            reached("published")
-        except QueueUnavailable:
-            for waiting in claimed[claimed.index(message) :]:
-                waiting.back_to_queue(hand_overs=waiting.hand_overs - 1)
-            Line.objects.hold(line.creator_id, until=now, cause=HoldCause.NONE)
-            raise
-    return len(claimed)
-
-
-def _carry(message: Message, carry: Carrier) -> None:
-    with correlated(message.correlation_id):
-        carry(message.public_id)
-        log.info(
-            "handed over", message=str(message.public_id), creator=message.creator_id, hand_over=message.hand_overs
-        )
-
-
-def _room(line: Line, free: int, now: datetime) -> int:
-    """How many more of this line may go: as many as there are tokens, but never so many that they fill the workers."""
-    in_flight = Message.objects.in_flight().filter(creator_id=line.creator_id)
-    handed_over, sending = Q(status=Status.HANDED_OVER), Q(status=Status.SENDING)
-    seen = in_flight.aggregate(
-        handed_over=Count("pk", filter=handed_over),
-        sending=Count("pk", filter=sending),
-        longest=Min("sending_at", filter=sending),
-    )
-    if seen["longest"] and seen["longest"] < now - SLOW_CALL:
-        return 0
-    per_line = max(1, settings.CELERY_WORKER_CONCURRENCY - 1)
-    return min(free, per_line - seen["sending"]) - seen["handed_over"]
-
-
-def _enough_are_probed(line: Line) -> bool:
-    """Others whose breaker is open have their share of the workers: those that are well need the rest."""
-    probed = Message.objects.in_flight().filter(creator__connection__failures__gte=breaker.OPEN_AFTER)
-    return probed.exclude(creator_id=line.creator_id).count() >= max(1, settings.CELERY_WORKER_CONCURRENCY // 2)
-
-
-def _begin_to_serve(line: Line) -> bool:
-    """Of two dispatchers that read the same line one goes on. A later look passes too: ``_claim`` minds that."""
-    now = database_now()
-    return bool(Line.objects.filter(pk=line.pk, served_at=line.served_at).update(served_at=now))
-
-
-def _claim(line: Line, front: list[Message], room: int, now: datetime) -> list[Message]:
-    """Move front messages to ``handed_over`` while there is room; one of each conversation, so order within it holds.
-
-    A conversation whose first message another dispatcher was faster to claim is not tried again: its second message
-    would overtake the first.
-    """
-    claimed: list[Message] = []
-    tried: set[int] = set()
-    for message in front:
-        if message.conversation_id in tried:
-            continue
-        tried.add(message.conversation_id)
-        if message.hand_over(until=now + _hand_over_lease(message)):
-            claimed.append(message)
-        if len(claimed) == room:
-            # The worker writes the next token's time as soon as it has taken one; until then nobody else goes.
-            until = max(message.lease_until for message in claimed if message.lease_until)
-            _hold_as_read(line, until=until, cause=HoldCause.HANDED_OVER)
-            break
-    return claimed
-
-
-def _hand_over_lease(message: Message) -> timedelta:
-    """30 s the first time, doubling: a broker that is slow must not be flooded with copies."""
-    first = timedelta(seconds=settings.HAND_OVER_LEASE_SECONDS)
-    return min(first * 2 ** min(message.hand_overs, 10), HAND_OVER_LEASE_MAX)
-
-
-def _rearm(line: Line, now: datetime, *, found: int) -> None:
-    """Say when to look at this line again, unless an insert has woken it since it was read."""
-    in_line = Message.objects.in_line(line.creator_id, now).order_by("due_at")
-    wake_at = in_line.values_list("due_at", flat=True).first()
-    if wake_at is not None and wake_at <= now and not found:
-        # Due, yet not to be handed over: an earlier message of the conversation holds it. Its settling wakes the line.
-        wake_at = now + LOOK_AGAIN
-    Line.objects.filter(pk=line.pk, version=line.version).update(wake_at=wake_at)
-
-
-def _wait_for_room(line: Line, now: datetime, *, next_in: float) -> None:
-    """Look again with the next token, or once what is in flight has moved on or was given up."""
-    if next_in:
-        _hold_as_read(line, until=now + timedelta(seconds=next_in), cause=_pace_or_throttled(line))
-        return
-    if recall_strays(creator_id=line.creator_id):
-        return
-    in_flight = Message.objects.in_flight().filter(creator_id=line.creator_id)
-    lease: datetime | None = in_flight.aggregate(until=Min("lease_until"))["until"]
-    _hold_as_read(line, until=max(lease or now, now + LOOK_AGAIN), cause=HoldCause.HANDED_OVER)
-
-
-def _hold_as_read(line: Line, *, until: datetime, cause: HoldCause) -> None:
-    """Hold the line unless a worker has written a better time since it was read: what a worker knows stays."""
-    as_read = Line.objects.filter(pk=line.pk, hold_until=line.hold_until)
-    as_read.update(hold_until=until, hold_cause=cause)
-
-
-def _pace_or_throttled(line: Line) -> HoldCause:
-    return HoldCause.THROTTLED if line.hold_cause == HoldCause.THROTTLED else HoldCause.PACE
-
-
-def _gate_is_down(creator_id: int, error: GateUnavailable) -> None:
-    """The policy, in one place: without an answer from Redis nothing is sent."""
-    Line.objects.hold(creator_id, until=database_now() + GATE_DOWN_HOLD, cause=HoldCause.GATE_DOWN)
-    log.warning("rate limiter out of reach, nothing is sent", creator=creator_id, error=str(error))
 
 
 # --- Worker: from the queue to the platform
@@ -333,7 +142,7 @@ def is_by_hand(creator: Creator) -> bool:
     return settings.RATE_LIMITER_ENABLED and connection is not None and connection.provider == Provider.ASSISTED
 
 
-def _is_connected(creator: Creator) -> bool:
+def is_connected(creator: Creator) -> bool:
     """Without the rate limiter everything goes to the log, which needs no connection."""
     connection = connection_of(creator)
     return not settings.RATE_LIMITER_ENABLED or (
@@ -347,7 +156,7 @@ def _take_token(message: Message) -> Taken | None:
         answer = gate.take(message.creator.line)
     except GateUnavailable as error:
         message.back_to_queue()
-        _gate_is_down(message.creator_id, error)
+        gate_is_down(message.creator_id, error)
         return None
     if isinstance(answer, Denied):
         until = database_now() + timedelta(seconds=answer.retry_in)
@@ -356,6 +165,12 @@ def _take_token(message: Message) -> Taken | None:
         Line.objects.hold(message.creator_id, until=until, cause=cause)
         return None
     return answer
+
+
+def gate_is_down(creator_id: int, error: GateUnavailable) -> None:
+    """The policy, in one place: without an answer from Redis nothing is sent."""
+    Line.objects.hold(creator_id, until=database_now() + GATE_DOWN_HOLD, cause=HoldCause.GATE_DOWN)
+    log.warning("rate limiter out of reach, nothing is sent", creator=creator_id, error=str(error))
 
 
 def begin(message: Message, *, lasts: timedelta) -> Taken | None:
@@ -514,54 +329,3 @@ def _unknown(message: Message, code: str, words: str) -> None:
     message.settle(
         Status.UNKNOWN, cause_code=code, cause=words, reconcile_at=database_now() + RECONCILE_FIRST, reconciliations=0
     )
-
-
-# --- The sweep: what nobody has been heard of
-
-
-def recall_strays(creator_id: int | None = None) -> int:
-    """Settle messages whose lease ran out, of one creator or of all; the answer is how many."""
-    strays = Message.objects.lease_lost(database_now())
-    if creator_id is not None:
-        strays = strays.filter(creator_id=creator_id)
-    return sum(_recall(message) for message in strays[:500])
-
-
-def _recall(message: Message) -> bool:
-    ran_out = Q(lease_until__lt=database_now())
-    given_up = {"provided": ran_out, "lease": None, "lease_until": None}
-    if message.status == Status.SENDING:
-        words = "The worker stopped while the message was being sent."
-        if is_by_hand(message.creator):
-            words = "Whoever took it to send it by hand did not say whether they did."
-        moved = message.move(
-            Status.UNKNOWN,
-            **given_up,
-            cause_code="worker_lost",
-            cause=words,
-            reconcile_at=database_now(),
-            reconciliations=0,
-        )
-    elif message.lease is None:
-        # SQS is slow or has lost it: nobody died, and the next hand-over waits longer.
-        moved = message.move(Status.QUEUED, **given_up)
-    elif message.attempts + 1 >= ATTEMPTS_MAX:
-        words = f"{ATTEMPTS_MAX} workers died over this message."
-        moved = message.move(Status.FAILED, **given_up, attempts=message.attempts + 1, cause_code="poison", cause=words)
-    else:
-        moved = message.move(Status.QUEUED, **given_up, attempts=message.attempts + 1, hand_overs=0)
-    if moved:
-        with correlated(message.correlation_id):
-            log.warning("lease ran out", message=str(message.public_id), creator=message.creator_id, now=message.status)
-    return moved
-
-
-def recompute_lines() -> None:
-    """Wake every line that has waiting messages and is not armed for them: the sweep forgives a lost wake."""
-    now = database_now()
-    due = Message.objects.waiting().filter(waits_for_media=False, creator=OuterRef("creator"))
-    sleeping = Line.objects.filter(Exists(due)).filter(
-        Q(wake_at__isnull=True) | Q(wake_at__gt=due.order_by("due_at").values("due_at")[:1])
-    )
-    for creator_id in sleeping.values_list("creator_id", flat=True):
-        Line.objects.wake(creator_id, at=now)

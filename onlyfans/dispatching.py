@@ -20,7 +20,7 @@ from crm import campaigning
 from crm.clock import database_now
 from crm.models import Dispatch, Line, Worker
 from crm.tidying import forget_expired
-from onlyfans import delivery, events, media, metrics, reconciling, sync, tasks, thresholds, witness
+from onlyfans import events, handing_over, media, metrics, reconciling, sweeping, sync, tasks, thresholds, witness
 from onlyfans.cloudwatch import Publisher
 from onlyfans.gate import bucket
 from onlyfans.queue import Carrier, QueueUnavailable, arguments, figures, publish
@@ -50,7 +50,7 @@ class DispatchLoop:
         self._errands: list[Callable[[], int]] = [
             partial(hand_over, _carrier(task))
             for hand_over, task in (
-                (delivery.hand_over, tasks.deliver_message),
+                (handing_over.hand_over, tasks.deliver_message),
                 (media.hand_over, tasks.upload_media),
                 (reconciling.hand_over, tasks.reconcile_message),
                 (events.hand_over, tasks.read_event),
@@ -99,8 +99,8 @@ class DispatchLoop:
             campaigning.serve()
         if monotonic >= self._next_sweep:
             self._next_sweep = monotonic + settings.SWEEP_SECONDS
-            delivery.recall_strays()
-            delivery.recompute_lines()
+            sweeping.recall_strays()
+            sweeping.recompute_lines()
             forget_expired(database_now())
 
     def _queue_is_down(self, error: QueueUnavailable) -> float:

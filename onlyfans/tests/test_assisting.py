@@ -12,7 +12,7 @@ from crm.forecast import forecast
 from crm.models import Conversation, Creator, Dispatch, Line, Membership, Message, User
 from crm.models.messages import Status
 from crm.tests.factories import make_conversation, make_creator, make_membership, make_user
-from onlyfans import assisting, delivery, gate, media, reconciling
+from onlyfans import assisting, delivery, gate, handing_over, media, reconciling, sweeping
 from onlyfans.assisting import NotNow
 from onlyfans.models import Connection, Provider
 from onlyfans.tests.conftest import Basket
@@ -68,7 +68,7 @@ def page(user: User) -> str:
 def test_dispatch_hands_nothing_of_theirs_to_a_worker(conversation: Conversation, basket: Basket) -> None:
     message = queue(conversation)
 
-    assert delivery.hand_over(basket.carry) == 0
+    assert handing_over.hand_over(basket.carry) == 0
 
     assert status_of(message) == Status.QUEUED
     expected = forecast(message)
@@ -195,7 +195,7 @@ def test_who_never_says_leaves_an_open_outcome_for_a_person(conversation: Conver
     long_ago = database_now() - timedelta(hours=1)
     Message.objects.filter(pk=message.pk).update(lease_until=long_ago, sending_at=long_ago)
 
-    delivery.recall_strays()
+    sweeping.recall_strays()
 
     assert status_of(message) == Status.UNKNOWN
     assert "by hand" in message.cause

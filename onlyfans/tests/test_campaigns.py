@@ -11,7 +11,7 @@ from crm.clock import database_now
 from crm.models import Campaign, Creator, Dispatch, Line, Message, Tally
 from crm.models.messages import Status
 from crm.tests.factories import make_conversation, make_fan
-from onlyfans import delivery, media
+from onlyfans import delivery, handing_over, media
 from onlyfans.dispatching import DispatchLoop
 from onlyfans.tests.conftest import Basket, RunningSimulator
 
@@ -32,7 +32,7 @@ def launch(creator: Creator, *, recipients: int = 3, **written: Any) -> Campaign
 def send(basket: Basket, creator: Creator) -> None:
     """One turn without its pauses: the pace is another test's."""
     Line.objects.filter(creator=creator).update(hold_until=None)
-    delivery.hand_over(basket.carry)
+    handing_over.hand_over(basket.carry)
     basket.work(delivery.deliver)
 
 
@@ -78,7 +78,7 @@ def test_a_stop_between_hand_over_and_call_keeps_it_from_going(
     creator: Creator, basket: Basket, simulator: RunningSimulator, account: str
 ) -> None:
     campaign = launch(creator)
-    delivery.hand_over(basket.carry)
+    handing_over.hand_over(basket.carry)
     assert basket.ids
 
     campaigning.pause(campaign, reason="Wrong picture")
@@ -95,7 +95,7 @@ def test_cancelled_between_hand_over_and_call_it_never_goes(
     creator: Creator, basket: Basket, simulator: RunningSimulator, account: str
 ) -> None:
     campaign = launch(creator)
-    delivery.hand_over(basket.carry)
+    handing_over.hand_over(basket.carry)
 
     campaigning.cancel(campaign)
     basket.work(delivery.deliver)
@@ -120,7 +120,7 @@ def test_a_paused_one_lets_its_line_sleep(creator: Creator, basket: Basket) -> N
     campaign = launch(creator)
     campaigning.pause(campaign, reason="x")
 
-    delivery.hand_over(basket.carry)
+    handing_over.hand_over(basket.carry)
 
     assert Line.objects.get(creator=creator).wake_at is None
     campaigning.resume(campaign)

@@ -1,7 +1,5 @@
 """Delivery through the real gate and the real gateway. What the platform accepted is read from its own ledger."""
 
-import time
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -15,295 +13,16 @@ from crm.clock import database_now
 from crm.models import Campaign, Conversation, Creator, Dispatch, HoldCause, Line, Message
 from crm.models.campaigns import CampaignStatus
 from crm.models.messages import Status
-from crm.tests.factories import make_conversation, make_creator, make_message
-from onlyfans import breaker, delivery
-from onlyfans.gate import bucket
+from crm.tests.factories import make_conversation, make_message
+from onlyfans import breaker, delivery, handing_over, sweeping
 from onlyfans.gateway import Outcome, Rejected, SessionLost, Throttled, Unknown, Unreachable
 from onlyfans.gateway.ofapi import OfapiGateway
 from onlyfans.keyring import new_key
 from onlyfans.models import Connection
-from onlyfans.queue import QueueUnavailable
 from onlyfans.tests.conftest import Basket, RunningSimulator
+from onlyfans.tests.delivering import dispatch_and_work, let_the_line_go, line_of, poll, state_of
 
 pytestmark = pytest.mark.django_db
-
-
-def broken_queue(public_id: UUID) -> None:
-    raise QueueUnavailable("SQS: connection refused")
-
-
-def dispatch_and_work(basket: Basket) -> None:
-    delivery.hand_over(basket.carry)
-    basket.work(delivery.deliver)
-
-
-def let_the_line_go(creator: Creator) -> None:
-    """As if the time of the hold had passed; the bucket stays as it is."""
-    Line.objects.filter(creator=creator).update(hold_until=None)
-
-
-def poll(act: Callable[[], None], *, until: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 5
-    while not until():
-        assert time.monotonic() < deadline
-        act()
-
-
-def state_of(message: Message) -> tuple[str, str]:
-    message.refresh_from_db()
-    return message.status, message.cause_code
-
-
-def line_of(creator: Creator) -> Line:
-    return Line.objects.get(creator=creator)
-
-
-class TestHandOver:
-    def test_sends_a_waiting_message_once(
-        self, conversation: Conversation, basket: Basket, simulator: RunningSimulator, account: str
-    ) -> None:
-        message = conversation.queue(text="Hello & welcome <3\n🎉", author=None)
-
-        dispatch_and_work(basket)
-
-        assert state_of(message) == (Status.SENT, "")
-        (accepted,) = simulator.ledger(account)
-        assert accepted["message_id"] == message.platform_id
-        assert accepted["chat"] == conversation.fan.platform_id
-        assert accepted["text"] == message.text
-
-    def test_gives_sqs_no_more_than_may_go_now(self, creator: Creator, basket: Basket) -> None:
-        for number in range(5):
-            make_conversation(creator).queue(text=f"{number}", author=None)
-
-        delivery.hand_over(basket.carry)
-        delivery.hand_over(basket.carry)
-
-        assert len(basket.ids) == 1
-        assert line_of(creator).hold_cause == HoldCause.HANDED_OVER
-
-    def test_writes_the_time_of_the_next_token_as_soon_as_one_is_taken(
-        self, conversation: Conversation, basket: Basket
-    ) -> None:
-        conversation.queue(text="first", author=None)
-        conversation.queue(text="second", author=None)
-
-        dispatch_and_work(basket)
-
-        line = line_of(conversation.creator)
-        assert line.hold_cause == HoldCause.PACE
-        assert line.hold_until is not None
-        assert line.hold_until == line.bucket_full_at
-        wait = line.hold_until - database_now()
-        assert timedelta(seconds=4) < wait <= timedelta(seconds=6.03)
-
-    def test_hands_the_front_message_over_first(self, creator: Creator, basket: Basket) -> None:
-        make_conversation(creator).queue(text="campaign-like", author=None, priority=1)
-        reply = make_conversation(creator).queue(text="a reply", author=None, priority=10)
-
-        delivery.hand_over(basket.carry)
-
-        assert basket.ids == [reply.public_id]
-
-    def test_hands_over_one_message_of_a_conversation_at_a_time(
-        self, conversation: Conversation, basket: Basket
-    ) -> None:
-        Creator.objects.update(pace="10/60:5")
-        first = conversation.queue(text="first", author=None)
-        conversation.queue(text="second", author=None)
-
-        delivery.hand_over(basket.carry)
-
-        assert basket.ids == [first.public_id]
-
-    def test_serves_every_creator_in_one_round(
-        self, simulator: RunningSimulator, redis_server: Any, basket: Basket
-    ) -> None:
-        for number in range(3):
-            creator = make_creator()
-            Connection.objects.create(creator=creator, account_id=f"acct_round_{number}")
-            for text in ("one", "two"):
-                make_conversation(creator).queue(text=text, author=None)
-
-        assert delivery.hand_over(basket.carry) == 3
-
-    def test_nothing_more_of_a_line_goes_while_one_of_its_calls_hangs(
-        self, conversation: Conversation, basket: Basket
-    ) -> None:
-        Creator.objects.update(pace="1000/60:100")
-        hanging = make_message(
-            make_conversation(conversation.creator),
-            status=Status.SENDING,
-            sending_at=database_now() - timedelta(seconds=3),
-        )
-        conversation.queue(text="waits", author=None)
-
-        assert delivery.hand_over(basket.carry) == 0
-        assert line_of(conversation.creator).hold_cause == HoldCause.HANDED_OVER
-
-        hanging.settle(Status.SENT, platform_id="1", sent_at=database_now())
-        assert delivery.hand_over(basket.carry) == 1, "it is back, so the line goes on at once"
-
-    def test_one_line_never_fills_the_workers(self, creator: Creator, basket: Basket, settings: Settings) -> None:
-        Creator.objects.update(pace="1000/60:100")
-        settings.CELERY_WORKER_CONCURRENCY = 4
-        make_message(make_conversation(creator), status=Status.SENDING, sending_at=database_now())
-        for number in range(5):
-            make_conversation(creator).queue(text=f"{number}", author=None)
-
-        assert delivery.hand_over(basket.carry) == 2
-
-    def test_lines_whose_breaker_is_open_share_half_of_the_workers(
-        self, conversation: Conversation, basket: Basket, settings: Settings
-    ) -> None:
-        settings.CELERY_WORKER_CONCURRENCY = 2
-        conversation.queue(text="waits", author=None)
-        other = make_message(status=Status.HANDED_OVER)
-        Connection.objects.create(creator=other.creator, account_id="acct_other_open")
-        Connection.objects.update(failures=breaker.OPEN_AFTER)
-
-        assert delivery.hand_over(basket.carry) == 0
-        assert line_of(conversation.creator).hold_cause == HoldCause.UNREACHABLE
-
-        other.settle(Status.FAILED)
-        let_the_line_go(conversation.creator)
-        assert delivery.hand_over(basket.carry) == 1
-
-    def test_two_dispatchers_never_let_the_second_message_of_a_conversation_overtake_the_first(
-        self, conversation: Conversation, basket: Basket
-    ) -> None:
-        first = conversation.queue(text="first", author=None)
-        second = conversation.queue(text="second", author=None)
-        line = Line.objects.select_related("creator__connection").get()
-        as_seen_before = list(Message.objects.front(line.creator_id, database_now()))
-        delivery.hand_over(basket.carry)
-
-        claimed = delivery._claim(line, as_seen_before, 1, database_now())
-
-        assert claimed == []
-        assert state_of(first)[0] == Status.HANDED_OVER
-        assert state_of(second)[0] == Status.QUEUED
-
-    def test_a_hand_over_that_nobody_took_is_recalled_when_its_lease_ends_not_at_the_next_sweep(
-        self, creator: Creator, basket: Basket
-    ) -> None:
-        lost = make_conversation(creator).queue(text="lost", author=None)
-        make_conversation(creator).queue(text="behind it", author=None)
-        delivery.hand_over(basket.carry)
-        Message.objects.filter(pk=lost.pk).update(lease_until=database_now() - timedelta(seconds=1))
-        let_the_line_go(creator)
-
-        delivery.hand_over(basket.carry)
-        let_the_line_go(creator)
-        delivery.hand_over(basket.carry)
-
-        assert basket.ids == [lost.public_id, lost.public_id]
-
-    def test_one_creators_unreadable_pace_does_not_stop_the_others(
-        self, conversation: Conversation, basket: Basket
-    ) -> None:
-        broken, fine = conversation.queue(text="broken", author=None), make_conversation().queue(text="ok", author=None)
-        Connection.objects.create(creator=fine.creator, account_id="acct_beside_a_broken_one")
-        Creator.objects.filter(pk=broken.creator_id).update(pace="nonsense")
-
-        delivery.hand_over(basket.carry)
-
-        assert basket.ids == [fine.public_id]
-        assert line_of(broken.creator).hold_cause == HoldCause.BROKEN
-
-    def test_a_worker_that_takes_the_token_meanwhile_has_the_last_word(
-        self, conversation: Conversation, basket: Basket
-    ) -> None:
-        conversation.queue(text="in flight", author=None)
-        make_conversation(conversation.creator).queue(text="waiting", author=None)
-        delivery.hand_over(basket.carry)
-        let_the_line_go(conversation.creator)
-        stale = Line.objects.select_related("creator__connection").get()
-        basket.work(delivery.deliver)
-        paced = line_of(conversation.creator).hold_until
-
-        delivery._wait_for_room(stale, database_now(), next_in=0.0)
-
-        assert line_of(conversation.creator).hold_until == paced
-
-    def test_forgets_a_line_with_nothing_to_send_and_wakes_for_the_next_message(
-        self, conversation: Conversation, basket: Basket
-    ) -> None:
-        conversation.queue(text="only", author=None)
-        dispatch_and_work(basket)
-        bucket().reset(f"rl:{{{conversation.creator.public_id}}}")
-        Line.objects.update(hold_until=None, bucket_full_at=None)
-        delivery.hand_over(basket.carry)
-        assert line_of(conversation.creator).wake_at is None
-
-        tomorrow = database_now() + timedelta(days=1)
-        conversation.queue(text="tomorrow", author=None, send_at=tomorrow)
-
-        assert line_of(conversation.creator).wake_at == tomorrow
-
-    def test_never_forgets_a_message_that_came_while_it_looked(
-        self, conversation: Conversation, monkeypatch: pytest.MonkeyPatch, basket: Basket
-    ) -> None:
-        Line.objects.wake(conversation.creator_id, at=database_now())
-        real_front = Message.objects.front
-
-        def an_insert_comes_after_the_look(creator_id: int, now: Any) -> Any:
-            seen = list(real_front(creator_id, now))
-            conversation.queue(text="just now", author=None)
-            return seen
-
-        monkeypatch.setattr(Message.objects, "front", an_insert_comes_after_the_look)
-
-        delivery.hand_over(basket.carry)
-
-        assert line_of(conversation.creator).wake_at is not None
-
-    def test_puts_back_what_sqs_did_not_take(self, conversation: Conversation, basket: Basket) -> None:
-        message = conversation.queue(text="Hello!", author=None)
-
-        with pytest.raises(QueueUnavailable):
-            delivery.hand_over(broken_queue)
-
-        assert state_of(message) == (Status.QUEUED, "")
-        assert message.hand_overs == 0
-        dispatch_and_work(basket)
-        assert state_of(message) == (Status.SENT, "")
-
-    def test_hands_nothing_over_for_a_creator_without_a_connection(self, redis_server: Any, basket: Basket) -> None:
-        message = make_conversation().queue(text="Hello!", author=None)
-
-        delivery.hand_over(basket.carry)
-
-        assert basket.ids == []
-        assert line_of(message.creator).hold_cause == HoldCause.NOT_CONNECTED
-
-    def test_hands_nothing_over_while_all_sending_is_stopped(self, conversation: Conversation, basket: Basket) -> None:
-        conversation.queue(text="Hello!", author=None)
-        Dispatch.stop_sending(reason="fire", now=database_now())
-
-        assert delivery.hand_over(basket.carry) == 0
-
-    def test_hands_nothing_over_for_a_paused_creator(self, conversation: Conversation, basket: Basket) -> None:
-        conversation.queue(text="Hello!", author=None)
-        line_of(conversation.creator).pause(reason="holiday", now=database_now())
-
-        assert delivery.hand_over(basket.carry) == 0
-
-    def test_hands_nothing_over_while_redis_is_away(
-        self, conversation: Conversation, basket: Basket, settings: Settings
-    ) -> None:
-        message = conversation.queue(text="Hello!", author=None)
-        settings.REDIS_ENDPOINT = "127.0.0.1:1"
-
-        assert delivery.hand_over(basket.carry) == 0
-
-        assert state_of(message) == (Status.QUEUED, "")
-        assert line_of(conversation.creator).hold_cause == HoldCause.GATE_DOWN
-
-    def test_a_scheduled_message_waits_for_its_time(self, conversation: Conversation, basket: Basket) -> None:
-        conversation.queue(text="later", author=None, send_at=database_now() + timedelta(hours=1))
-
-        assert delivery.hand_over(basket.carry) == 0
 
 
 class TestDeliver:
@@ -311,7 +30,7 @@ class TestDeliver:
         self, conversation: Conversation, basket: Basket, simulator: RunningSimulator, account: str
     ) -> None:
         conversation.queue(text="once", author=None)
-        delivery.hand_over(basket.carry)
+        handing_over.hand_over(basket.carry)
         basket.ids *= 5
 
         basket.work(delivery.deliver)
@@ -341,7 +60,7 @@ class TestDeliver:
         self, conversation: Conversation, basket: Basket, simulator: RunningSimulator, account: str, settings: Settings
     ) -> None:
         message = conversation.queue(text="Hello!", author=None)
-        delivery.hand_over(basket.carry)
+        handing_over.hand_over(basket.carry)
         settings.REDIS_ENDPOINT = "127.0.0.1:1"
 
         basket.work(delivery.deliver)
@@ -354,7 +73,7 @@ class TestDeliver:
         self, stop: str, conversation: Conversation, basket: Basket, simulator: RunningSimulator, account: str
     ) -> None:
         message = conversation.queue(text="Hello!", author=None)
-        delivery.hand_over(basket.carry)
+        handing_over.hand_over(basket.carry)
         now = database_now()
         match stop:
             case "pause":
@@ -384,7 +103,7 @@ class TestDeliver:
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         message = conversation.queue(text="Hello!", author=None)
-        delivery.hand_over(basket.carry)
+        handing_over.hand_over(basket.carry)
         monkeypatch.setattr(delivery, "TOKEN_GOOD_FOR_SECONDS", 0.0)
 
         basket.work(delivery.deliver)
@@ -415,7 +134,7 @@ class TestDeliver:
         self, conversation: Conversation, basket: Basket, simulator: RunningSimulator, account: str
     ) -> None:
         message = conversation.queue(text="Hello!", author=None)
-        delivery.hand_over(basket.carry)
+        handing_over.hand_over(basket.carry)
         message.refresh_from_db()
         assert message.settle(Status.CANCELLED)
 
@@ -450,7 +169,7 @@ class TestTheSixAnswers:
         assert message.attempts == 0
         assert line_of(conversation.creator).hold_cause == HoldCause.THROTTLED
         let_the_line_go(conversation.creator)
-        assert delivery.hand_over(basket.carry) == 0, "the bucket remembers the hold as well"
+        assert handing_over.hand_over(basket.carry) == 0, "the bucket remembers the hold as well"
 
     def test_a_lost_session_pauses_the_creator_and_fails_nothing(
         self, conversation: Conversation, basket: Basket
@@ -497,8 +216,8 @@ class TestTheSixAnswers:
         for _round in range(3):
             dispatch_and_work(basket)
             let_the_line_go(conversation.creator)
-            delivery.recall_strays()
-            delivery.recompute_lines()
+            sweeping.recall_strays()
+            sweeping.recompute_lines()
 
         assert state_of(message) == (Status.UNKNOWN, "unknown_outcome")
         assert len(simulator.ledger(account)) == 1
@@ -544,7 +263,7 @@ class TestTheSixAnswers:
     ) -> None:
         message = conversation.queue(text="Hello!", author=None)
         Connection.objects.update(failures=breaker.OPEN_AFTER)
-        delivery.hand_over(basket.carry)
+        handing_over.hand_over(basket.carry)
         if stop == "pause":
             line_of(conversation.creator).pause(reason="holiday", now=database_now())
         else:
@@ -577,11 +296,11 @@ class TestTheSixAnswers:
         read_in_vain: bool,
     ) -> None:
         message = conversation.queue(text="slow", author=None)
-        delivery.hand_over(basket.carry)
+        handing_over.hand_over(basket.carry)
 
         def answer_late(*_args: Any) -> Outcome:
             Message.objects.update(lease_until=database_now() - timedelta(seconds=1))
-            delivery.recall_strays()
+            sweeping.recall_strays()
             if read_in_vain and not isinstance(outcome, Unknown):
                 Message.objects.get().settle(Status.NEEDS_PERSON)
             return outcome
@@ -597,11 +316,11 @@ class TestTheSixAnswers:
         self, conversation: Conversation, basket: Basket, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         message = conversation.queue(text="slow", author=None)
-        delivery.hand_over(basket.carry)
+        handing_over.hand_over(basket.carry)
 
         def answer_late(*_args: Any) -> Outcome:
             Message.objects.update(lease_until=database_now() - timedelta(seconds=1))
-            delivery.recall_strays()
+            sweeping.recall_strays()
             Message.objects.get().retry(by=None, not_sent=True)
             return Rejected("http_422", "No.")
 
@@ -615,12 +334,12 @@ class TestTheSixAnswers:
         self, conversation: Conversation, basket: Basket, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         message = conversation.queue(text="slow", author=None)
-        delivery.hand_over(basket.carry)
+        handing_over.hand_over(basket.carry)
         settle = delivery.settle
 
         def settle_late(*args: Any) -> None:
             Message.objects.update(lease_until=database_now() - timedelta(seconds=1))
-            delivery.recall_strays()
+            sweeping.recall_strays()
             assert Message.objects.get().status == Status.UNKNOWN
             settle(*args)
 
@@ -646,7 +365,7 @@ class TestCampaigns:
         row = self.make_row(campaign, waits_for_media=True)
         reply = row.conversation.queue(text="a reply", author=None)
 
-        delivery.hand_over(basket.carry)
+        handing_over.hand_over(basket.carry)
 
         assert basket.ids == [reply.public_id]
         row.refresh_from_db()
@@ -656,7 +375,7 @@ class TestCampaigns:
         row = self.make_row(campaign, status=Status.UNKNOWN, sending_at=database_now() - timedelta(seconds=10))
         reply = row.conversation.queue(text="a reply", author=None)
 
-        delivery.hand_over(basket.carry)
+        handing_over.hand_over(basket.carry)
 
         assert basket.ids == [reply.public_id]
 
@@ -667,17 +386,17 @@ class TestCampaigns:
         self.make_row(campaign)
         Campaign.objects.update(status=status)
 
-        assert delivery.hand_over(basket.carry) == 0
+        assert handing_over.hand_over(basket.carry) == 0
         assert line_of(campaign.creator).wake_at is None
-        delivery.recompute_lines()
-        assert delivery.hand_over(basket.carry) == 0
+        sweeping.recompute_lines()
+        assert handing_over.hand_over(basket.carry) == 0
 
     @pytest.mark.parametrize("status", [Campaign.Status.PAUSED, Campaign.Status.CANCELLED])
     def test_no_call_begins_after_it_was_stopped(
         self, status: CampaignStatus, campaign: Campaign, basket: Basket, simulator: RunningSimulator, account: str
     ) -> None:
         row = self.make_row(campaign)
-        assert delivery.hand_over(basket.carry) == 1
+        assert handing_over.hand_over(basket.carry) == 1
         Campaign.objects.update(status=status)
 
         basket.work(delivery.deliver)
@@ -691,78 +410,6 @@ class TestCampaigns:
         dispatch_and_work(basket)
 
         assert state_of(row)[0] == Status.SENT
-
-
-class TestRecallStrays:
-    def test_a_hand_over_nobody_took_waits_again_and_the_next_lease_is_longer(
-        self, conversation: Conversation, basket: Basket
-    ) -> None:
-        message = conversation.queue(text="Hello!", author=None)
-        delivery.hand_over(basket.carry)
-        message.refresh_from_db()
-        first = message.lease_until - database_now()  # type: ignore[operator]
-        Message.objects.update(lease_until=database_now() - timedelta(seconds=1))
-
-        assert delivery.recall_strays() == 1
-
-        assert state_of(message) == (Status.QUEUED, "")
-        assert message.attempts == 0
-        let_the_line_go(conversation.creator)
-        delivery.hand_over(basket.carry)
-        message.refresh_from_db()
-        assert message.lease_until - database_now() > 1.9 * first  # type: ignore[operator]
-
-    def test_a_worker_that_died_before_the_call_counts_as_an_attempt(self, conversation: Conversation) -> None:
-        message = make_message(
-            conversation, status=Status.HANDED_OVER, lease_until=database_now() - timedelta(seconds=1)
-        )
-
-        delivery.recall_strays()
-
-        assert state_of(message) == (Status.QUEUED, "")
-        assert message.attempts == 1
-
-    def test_the_fifth_dead_worker_makes_it_poison(self, conversation: Conversation) -> None:
-        message = make_message(
-            conversation, status=Status.HANDED_OVER, attempts=4, lease_until=database_now() - timedelta(seconds=1)
-        )
-
-        delivery.recall_strays()
-
-        assert state_of(message) == (Status.FAILED, "poison")
-
-    def test_a_worker_that_died_during_the_call_leaves_an_unknown_outcome(self, conversation: Conversation) -> None:
-        message = make_message(conversation, status=Status.SENDING, lease_until=database_now() - timedelta(seconds=1))
-
-        delivery.recall_strays()
-
-        assert state_of(message) == (Status.UNKNOWN, "worker_lost")
-
-    @pytest.mark.parametrize("status", [Status.HANDED_OVER, Status.SENDING])
-    def test_a_lease_that_holds_is_left_alone(self, conversation: Conversation, status: Status) -> None:
-        message = make_message(conversation, status=status)
-
-        assert delivery.recall_strays() == 0
-        assert state_of(message)[0] == status
-
-
-class TestRecomputeLines:
-    def test_wakes_a_line_whose_wake_up_was_lost(self, conversation: Conversation, basket: Basket) -> None:
-        message = conversation.queue(text="Hello!", author=None)
-        Line.objects.update(wake_at=None)
-
-        delivery.recompute_lines()
-        dispatch_and_work(basket)
-
-        assert state_of(message)[0] == Status.SENT
-
-    def test_leaves_a_line_alone_that_is_armed(self, conversation: Conversation) -> None:
-        conversation.queue(text="tomorrow", author=None, send_at=database_now() + timedelta(days=1))
-        before = line_of(conversation.creator).version
-
-        delivery.recompute_lines()
-
-        assert line_of(conversation.creator).version == before
 
 
 class TestLostBucket:

@@ -6,7 +6,7 @@ from pytest_django import Settings
 from crm.clock import database_now
 from crm.models import Attachment, Conversation, Dispatch, Line, Message
 from crm.models.messages import Status
-from onlyfans import delivery, media
+from onlyfans import delivery, handing_over, media
 from onlyfans.tests.conftest import Basket, RunningSimulator
 
 pytestmark = pytest.mark.django_db
@@ -28,11 +28,11 @@ def upload_all(basket: Basket) -> None:
 def test_a_paid_message_goes_out_with_the_platforms_own_media_ids(
     message: Message, basket: Basket, simulator: RunningSimulator, account: str
 ) -> None:
-    delivery.hand_over(basket.carry)
+    handing_over.hand_over(basket.carry)
     assert basket.ids == [], "it waits for its media"
 
     upload_all(basket)
-    delivery.hand_over(basket.carry)
+    handing_over.hand_over(basket.carry)
     basket.work(delivery.deliver)
 
     message.refresh_from_db()

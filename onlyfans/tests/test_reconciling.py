@@ -11,7 +11,7 @@ from crm.clock import database_now
 from crm.models import Conversation, Dispatch, Line, Message
 from crm.models.messages import Status
 from crm.tests.factories import make_message
-from onlyfans import delivery, reconciling
+from onlyfans import delivery, handing_over, reconciling
 from onlyfans.gateway import Chat, Parcel, http
 from onlyfans.gateway.ofapi import OfapiGateway
 from onlyfans.queue import QueueUnavailable
@@ -25,7 +25,7 @@ def send_and_lose_the_answer(
 ) -> Message:
     simulator.fault(kind, times=1, account=conversation.creator.connection.account_id)
     message = conversation.queue(text="Did it arrive? <b>&amp;</b>\nsecond line", author=None)
-    delivery.hand_over(basket.carry)
+    handing_over.hand_over(basket.carry)
     basket.work(delivery.deliver)
     message.refresh_from_db()
     assert message.status == Status.UNKNOWN

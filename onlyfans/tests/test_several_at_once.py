@@ -15,7 +15,7 @@ from django.db import connection
 from crm.models import Conversation, Creator, Line, Message
 from crm.models.messages import Status
 from crm.tests.factories import make_conversation, make_creator
-from onlyfans import delivery
+from onlyfans import delivery, handing_over
 from onlyfans.models import Connection
 from onlyfans.tests.conftest import RunningSimulator
 
@@ -89,7 +89,7 @@ def test_every_message_goes_once_and_in_the_order_it_was_written(
     broker = Broker()
 
     def dispatch() -> None:
-        delivery.hand_over(broker.carry)
+        handing_over.hand_over(broker.carry)
         time.sleep(0.01)
 
     with running(dispatch, dispatch, broker.work, broker.work, broker.work):

@@ -10,7 +10,7 @@ from django.apps import AppConfig
 SHORTER = {
     "onlyfans.delivery.WORKER_LEASE": timedelta(seconds=3),
     "onlyfans.delivery.SENDING_SLACK": timedelta(seconds=1),
-    "onlyfans.delivery.ATTEMPTS_MAX": 3,
+    "onlyfans.sweeping.ATTEMPTS_MAX": 3,
     "onlyfans.delivery.RECONCILE_FIRST": timedelta(seconds=0.5),
     "onlyfans.errands.LEASE": timedelta(seconds=6),
     "onlyfans.breaker.UNKNOWN_WAIT_MAX": timedelta(seconds=3),

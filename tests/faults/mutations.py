@@ -10,7 +10,7 @@ from crm.models import Line, Message
 
 def no_sweeper() -> None:
     """Nobody looks for leases that ran out."""
-    patch("onlyfans.delivery.recall_strays", lambda *_args, **_kwargs: 0).start()
+    patch("onlyfans.sweeping.recall_strays", lambda *_args, **_kwargs: 0).start()
 
 
 def no_compare_and_set() -> None:
