@@ -58,13 +58,9 @@ class SegmentAdmin(OfCreatorAdmin):
 
 
 class SnippetForm(forms.ModelForm):
-    def clean_text(self) -> str:
-        text: str = self.cleaned_data["text"]
-        try:
-            personalising.check(text)
-        except ValidationError as error:
-            raise ValidationError(error.messages) from error
-        return text
+    def clean(self) -> None:
+        super().clean()
+        personalising.check(self.cleaned_data.get("text", ""))
 
 
 @admin.register(Snippet)

@@ -100,13 +100,9 @@ class SnippetForm(forms.Form):
         self.snippet = snippet
         del self.fields["text"].widget.attrs["maxlength"]
 
-    def clean_text(self) -> str:
-        text: str = self.cleaned_data["text"]
-        try:
-            personalising.check(text)
-        except ValidationError as error:
-            raise ValidationError(error.messages) from error
-        return text
+    def clean(self) -> None:
+        super().clean()
+        personalising.check(self.cleaned_data.get("text", ""))
 
     def save(self) -> bool:
         """False when something must be changed first: the errors say what."""

@@ -21,27 +21,6 @@ pytestmark = pytest.mark.django_db
 HTMX = {"HX-Request": "true"}
 
 
-@pytest.fixture
-def user() -> User:
-    return make_user("mia")
-
-
-@pytest.fixture
-def creator(user: User) -> Creator:
-    return make_creator(user, name="Mia", timezone="Europe/Paris")
-
-
-@pytest.fixture
-def conversation(creator: Creator) -> Conversation:
-    return make_conversation(fan=make_fan(creator, name="Daniel"))
-
-
-@pytest.fixture
-def signed_in(client: Client, user: User) -> Client:
-    client.force_login(user)
-    return client
-
-
 def address(conversation: Conversation, name: str = "conversation") -> str:
     return reverse(name, args=[conversation.public_id])
 
