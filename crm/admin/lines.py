@@ -68,7 +68,7 @@ class DispatchAdmin(ReadOnly, admin.ModelAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """The switch is there before the first dispatch loop ever ran."""
-        Dispatch.current()
+        Dispatch.ensured()
         return super().changelist_view(request, extra_context)
 
     @admin.display(description=_("warnings"))

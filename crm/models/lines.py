@@ -205,6 +205,12 @@ class Dispatch(models.Model):
 
     @classmethod
     def current(cls) -> "Dispatch":
+        """The row; where dispatch never ran, one as it will begin, not saved: who only looks writes nothing."""
+        return cls._default_manager.filter(pk=1).first() or cls(pk=1)
+
+    @classmethod
+    def ensured(cls) -> "Dispatch":
+        """The row, which is there from now on."""
         row, _created = cls._default_manager.get_or_create(pk=1)
         return row
 
@@ -222,7 +228,7 @@ class Dispatch(models.Model):
         """Write what the loop saw: one update, whatever else changed meanwhile stays. Long words are cut."""
         changes = {name: value[:REASON_MAX] if isinstance(value, str) else value for name, value in changes.items()}
         if not cls._default_manager.filter(pk=1).update(**changes):
-            cls.current()
+            cls.ensured()
             cls._default_manager.filter(pk=1).update(**changes)
 
     @property

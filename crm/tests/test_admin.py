@@ -187,7 +187,7 @@ class TestPages:
 
     def test_no_list_asks_more_for_fifty_rows_than_for_five(self, admin_client: Client) -> None:
         fill(5)
-        Dispatch.current()
+        Dispatch.ensured()
         for_five = queries_of_lists(admin_client)
         fill(45)
         for_fifty = queries_of_lists(admin_client)
@@ -218,7 +218,7 @@ class TestPages:
 
     def test_the_page_of_every_row_opens(self, admin_client: Client) -> None:
         fill(1)
-        Dispatch.current()
+        Dispatch.ensured()
 
         for model in ALL:
             row = model._default_manager.first()
@@ -333,7 +333,7 @@ class TestEditing:
 
     def test_nobody_writes_the_ledger_by_hand(self, admin_client: Client) -> None:
         fill(1)
-        Dispatch.current()
+        Dispatch.ensured()
 
         for model in READ_ONLY:
             row = model._default_manager.all()[0]
@@ -561,7 +561,7 @@ class TestFrontPage:
         assert "Stop all sending" in page
 
     def test_all_sending_is_stopped_from_it_with_a_reason(self, admin_client: Client) -> None:
-        Dispatch.current()
+        Dispatch.ensured()
 
         admin_client.post(
             page_of(Dispatch, "changelist"),
@@ -626,7 +626,7 @@ class TestAccess:
 
 class TestStop:
     def test_all_sending_is_stopped_and_resumed(self, admin_client: Client) -> None:
-        dispatch = Dispatch.current()
+        dispatch = Dispatch.ensured()
 
         answer = run(admin_client, "stop_all_sending", dispatch)
 
@@ -643,7 +643,7 @@ class TestStop:
         assert "Stop all sending" in answer.text
 
     def test_whoever_may_change_dispatch_may_stop_it(self, staff: Callable[..., Client]) -> None:
-        run(staff("view_dispatch", "change_dispatch"), "stop_all_sending", Dispatch.current())
+        run(staff("view_dispatch", "change_dispatch"), "stop_all_sending", Dispatch.ensured())
 
         assert Dispatch.is_stopped()
 
@@ -653,7 +653,7 @@ class TestStop:
             Dispatch.stop_sending(reason="A reason.", now=database_now())
         client, stopped = staff("view_dispatch"), Dispatch.is_stopped()
 
-        answer = run(client, action, Dispatch.current())
+        answer = run(client, action, Dispatch.ensured())
 
         assert answer.status_code == 200
         assert Dispatch.is_stopped() == stopped

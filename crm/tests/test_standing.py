@@ -7,7 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from crm.clock import database_now
-from crm.models import Dispatch, Line
+from crm.models import Line
 from crm.models.messages import Status
 from crm.standing import COUNTED, standing
 from crm.tests.factories import make_conversation, make_creator, make_message
@@ -52,7 +52,6 @@ def test_a_pace_that_cannot_be_read_is_said_and_breaks_nothing() -> None:
 
 
 def test_it_asks_the_same_however_many_creators_there_are() -> None:
-    Dispatch.current()
     make_message()
     with CaptureQueriesContext(connection) as for_one:
         standing(database_now())

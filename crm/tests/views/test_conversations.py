@@ -510,7 +510,6 @@ def test_an_unknown_time_zone_does_not_break_the_inbox(signed_in: Client, conver
 def test_a_page_costs_the_same_queries_however_much_it_shows(
     signed_in: Client, creator: Creator, rows: int, django_assert_max_num_queries: Any
 ) -> None:
-    Dispatch.current()
     opened, *_others = (make_conversation(creator, unread_count=1) for _ in range(rows))
     for number in range(rows):
         message = make_message(opened, status=Status.READ if number % 2 else Status.RECEIVED)
