@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test contract faults lint schema messages screenshots requirements clean
+.PHONY: help run test browser contract faults lint schema messages screenshots requirements clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -27,8 +27,11 @@ help: ## Show these targets
 run: $(VENV)/.run-installed ## Install what is missing and start everything; PORT and HUNTAZE_HOME are honoured
 	@exec $(BIN)/python -m huntaze.laptop
 
-test: $(VENV)/.test-installed ## Run the whole suite on SQLite and on PostgreSQL
+test: $(VENV)/.test-installed ## Run the whole suite on SQLite and on PostgreSQL, but for what has a target of its own
 	@exec $(BIN)/python -m tests.suite
+
+browser: $(VENV)/.test-installed ## Drive the pages in Chromium, and look at each with axe in every theme and language
+	@exec $(BIN)/python -m tests.suite sqlite tests/browser
 
 contract: $(VENV)/.test-installed ## Ask every operation of the running API whether it keeps to docs/openapi.yaml
 	@exec $(BIN)/python -m pytest -q -m contract tests/contract
