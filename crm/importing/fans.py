@@ -250,11 +250,6 @@ def derived(fan: Mapping[str, Any]) -> Known:
 _DERIVED_FROM = {source for column in _DERIVED.values() for source in column.of}
 
 
-def derived_by(fan: Known, changes: Known) -> Known:
-    """What follows for those columns from ``changes`` of ``fan``."""
-    return derived(fan | changes) if _DERIVED_FROM & changes.keys() else {}
-
-
 def fingerprint(fan: Mapping[str, Any]) -> str:
     """Of all that a file can say of a fan: equal as long as nobody has changed any of it.
 
@@ -322,15 +317,14 @@ def _value_changes(fan: Known, values: Mapping[str, Any], as_of: datetime) -> Kn
 def _update(
     changes: Sequence[tuple[Row, Known, Known]], outcome: Outcome, journal: dict[str, list[Any]], tags: Tags
 ) -> None:
-    by_names: dict[tuple[str, ...], list[list[Any]]] = defaultdict(list)
+    written: list[tuple[Known, Known]] = []
     revalued = []
     for row, fan, changed in changes:
         outcome.fan_ids[row.row] = fan["pk"]
         gets_tags = tags.want(fan["pk"], fan["public_id"], row, is_new=False)
         if changed:
             before_after = {name: [stored(fan[name]), stored(changed[name])] for name in sorted(changed)}
-            written = changed | derived_by(fan, changed)
-            by_names[tuple(written)].append([fan["pk"], *written.values()])
+            written.append((fan, changed))
             journal["changed"].append([fan["public_id"].hex, before_after])
             if "stated_value_at" in changed:
                 revalued.append(fan["pk"])
@@ -338,10 +332,20 @@ def _update(
             outcome.updated += 1
         else:
             outcome.unchanged += 1
-    for names, rows in by_names.items():
-        bulk.update(Fan, names, rows)
+    change(written)
     if revalued:
         Transaction.objects.recount_fans(revalued)
+
+
+def change(fans: Sequence[tuple[Known, Known]]) -> None:
+    """Write what changes of each of ``fans``, which are locked: what does not change is written as it is."""
+    names = sorted({name for _fan, changes in fans for name in changes})
+    derives = not _DERIVED_FROM.isdisjoint(names)
+    rows = []
+    for fan, changes in fans:
+        after = fan | changes
+        rows.append([fan["pk"], *(after[name] for name in names), *(derived(after).values() if derives else ())])
+    bulk.update(Fan, [*names, *(_DERIVED if derives else ())], rows)
 
 
 def _count_dry(creator: Creator, outcome: Outcome, plan: _Plan, changes: Sequence[tuple[Row, Known, Known]]) -> None:

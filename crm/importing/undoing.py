@@ -10,8 +10,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
 from crm.clock import database_now
-from crm.importing import bulk
-from crm.importing.fans import TOLD, derived_by, fingerprint, stored
+from crm.importing.fans import TOLD, change, fingerprint, stored
 from crm.models import (
     Conversation,
     Fan,
@@ -78,7 +77,7 @@ def _remove_tags(job: Import, entries: Sequence[Any]) -> tuple[int, int]:
 
 def _restore(job: Import, entries: Sequence[Any]) -> tuple[int, int]:
     before_after = {UUID(public_id): changes for public_id, changes in entries}
-    by_names: dict[tuple[str, ...], list[list[Any]]] = defaultdict(list)
+    restored: list[tuple[dict[str, Any], dict[str, Any]]] = []
     whole = 0
     for fan in _fans(job, before_after):
         changes = before_after[fan["public_id"]]
@@ -87,14 +86,11 @@ def _restore(job: Import, entries: Sequence[Any]) -> tuple[int, int]:
             # Events know this fan by the id by now; without it they would come in once more.
             del back["platform_id"]
         if back:
-            restored = {name: _loaded(name, back[name]) for name in sorted(back)}
-            restored |= derived_by(fan, restored)
-            by_names[tuple(restored)].append([fan["pk"], *restored.values()])
+            restored.append((fan, {name: _loaded(name, value) for name, value in back.items()}))
         whole += len(back) == len(changes)
-    for names, rows in by_names.items():
-        bulk.update(Fan, names, rows)
-        if "stated_value_at" in names:
-            Transaction.objects.recount_fans([row[0] for row in rows])
+    change(restored)
+    if revalued := [fan["pk"] for fan, back in restored if "stated_value_at" in back]:
+        Transaction.objects.recount_fans(revalued)
     return whole, len(entries) - whole
 
 
