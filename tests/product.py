@@ -46,7 +46,7 @@ class Product:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def start(self) -> None:
+    def start(self, *, within: float = STARTS_SECONDS) -> None:
         """Start it as `make run` does, and wait until it says that all is well (run.json is there)."""
         self.home.mkdir(parents=True, exist_ok=True)
         with (self.home / "terminal").open("ab") as terminal:
@@ -58,7 +58,7 @@ class Product:
                 stderr=terminal,
                 start_new_session=True,
             )
-        self.wait_until(lambda: self._is_up(), STARTS_SECONDS, "all is well")
+        self.wait_until(lambda: self._is_up(), within, "all is well")
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Ask it to stop and wait; returns its exit code. Kills what does not stop in time, and fails."""

@@ -266,7 +266,8 @@ def _flat(group: Group) -> Row | Group:
 def _typed(name: str, value: Any, creator: Creator | None) -> str:
     """A rule's value as a person would have typed it."""
     if name in IN_CENTS and creator:
-        return str(Decimal(int(value)).scaleb(-decimals_of(creator.currency)).normalize().to_eng_string())
+        # Plain: 9,000 would be normalized to 9E+3, which nobody types.
+        return f"{Decimal(int(value)).scaleb(-decimals_of(creator.currency)).normalize():f}"
     kind = CONDITIONS[name].kind
     if isinstance(kind, Flag):
         return "true" if kind.read(value) else "false"

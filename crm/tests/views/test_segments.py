@@ -151,3 +151,15 @@ def test_the_list_counts_a_segment_when_asked(owner: Client, creator: Creator) -
 
     assert "1 fan" in owner.get(f"/segments/count?segment={segment.public_id}").content.decode()
     assert owner.get("/segments/count?segment=nonsense").status_code == 404
+
+
+@pytest.mark.parametrize(("cents", "typed"), [(900_000, "9000"), (10_050, "100.5"), (5, "0.05")])
+def test_an_amount_is_shown_as_it_is_typed(owner: Client, creator: Creator, cents: int, typed: str) -> None:
+    segment = make_segment(creator, rule={"valueMin": cents})
+
+    page = owner.get(f"/segments/{segment.public_id}").content.decode()
+
+    assert f'value="{typed}"' in page
+    posted(owner, f"/segments/{segment.public_id}", {"value-r.0": typed}, do="save", status=303)
+    segment.refresh_from_db()
+    assert segment.rule == {"valueMin": cents}
