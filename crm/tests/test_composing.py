@@ -75,6 +75,18 @@ class TestUndo:
         assert draft.send_at == timezone.localtime(at).strftime(composing.SEND_AT_FORMAT)
         assert draft.client_key != message.client_key
 
+    def test_what_was_taken_back_can_be_sent_again_even_if_the_draft_had_its_key(
+        self, conversation: Conversation, mia: User
+    ) -> None:
+        key = uuid4()
+        message = composing.reply(conversation, author=mia, text="Hello", client_key=key)
+        Draft.objects.create(conversation=conversation, user=mia, text="again", client_key=key)
+
+        draft = composing.take_back(message, by=mia)
+        again = composing.reply(conversation, author=mia, text=draft.text, client_key=draft.client_key)
+
+        assert (again.text, again.status) == ("Hello\n\nagain", Status.QUEUED)
+
     def test_what_has_left_is_not_taken_back(self, conversation: Conversation, mia: User) -> None:
         message = make_message(conversation, author=mia, status=Status.SENDING)
 
