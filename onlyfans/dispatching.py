@@ -35,6 +35,7 @@ _publisher = Publisher()
 #: New work is noticed within this many seconds.
 LOOK_AGAIN_SECONDS = 0.25
 SHORTEST_PAUSE_SECONDS = 0.005
+ERRANDS_SECONDS = 0.2
 HEARTBEAT_SECONDS = 2.0
 SAMPLE_SECONDS = 2.0
 #: Quiet hours begin, and the next rows of a campaign are there, within this.
@@ -47,17 +48,17 @@ class DispatchLoop:
     """Hands due rows over, to SQS or, without the rate limiter, to this very process."""
 
     def __init__(self) -> None:
+        self._hand_over = partial(handing_over.hand_over, _carrier(tasks.deliver_message))
         self._errands: list[Callable[[], int]] = [
             partial(hand_over, _carrier(task))
             for hand_over, task in (
-                (handing_over.hand_over, tasks.deliver_message),
                 (media.hand_over, tasks.upload_media),
                 (reconciling.hand_over, tasks.reconcile_message),
                 (events.hand_over, tasks.read_event),
                 (sync.hand_over, tasks.sync_account),
             )
         ]
-        self._next_sweep = self._next_heartbeat = self._next_campaigns = 0.0
+        self._next_sweep = self._next_heartbeat = self._next_campaigns = self._next_errands = 0.0
         self._queue_failures = 0
 
     def run(self, stop: threading.Event) -> None:
@@ -80,7 +81,7 @@ class DispatchLoop:
         """Do what is due; the answer is how many seconds nothing will be."""
         self._keep_house()
         try:
-            carried = sum(errand() for errand in self._errands)
+            carried = self._hand_over() + self._carry_errands()
         except QueueUnavailable as error:
             return self._queue_is_down(error)
         if carried and self._queue_failures:
@@ -88,6 +89,15 @@ class DispatchLoop:
             self._queue_failures = 0
             Dispatch.note(queue_trouble="")
         return 0.0 if carried else _seconds_to_next_line()
+
+    def _carry_errands(self) -> int:
+        """All that is not messages: noticed as soon as one would be, but not looked for with each of them."""
+        monotonic = time.monotonic()
+        if monotonic < self._next_errands:
+            return 0
+        carried = sum(errand() for errand in self._errands)
+        self._next_errands = 0.0 if carried else monotonic + ERRANDS_SECONDS
+        return carried
 
     def _keep_house(self) -> None:
         monotonic = time.monotonic()

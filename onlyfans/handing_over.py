@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import structlog
 from django.conf import settings
 from django.db import DatabaseError
-from django.db.models import Count, Min, Q
+from django.db.models import Min
 
 from crm.clock import database_now
 from crm.correlation import correlated
@@ -92,7 +92,7 @@ def _serve(line: Line, may_go: State | None, carry: Carrier) -> int:
         _wait_for_room(line, now, next_in=0.0 if may_go.free else may_go.next_in)
         return 0
     # One row more than can go shows whether the line stays due, which is what it is in mid-campaign.
-    front = list(Message.objects.front(line.creator_id, now)[: 2 * room])
+    front = Message.objects.to_hand_over(line.creator_id, now, 2 * room)
     claimed = _claim(line, front, room, now)
     if not claimed or len(claimed) == len(front):
         _rearm(line, now, found=len(claimed))
@@ -119,17 +119,12 @@ def _carry(message: Message, carry: Carrier) -> None:
 
 def _room(line: Line, free: int, now: datetime) -> int:
     """How many more of this line may go: as many as there are tokens, but never so many that they fill the workers."""
-    in_flight = Message.objects.in_flight().filter(creator_id=line.creator_id)
-    handed_over, sending = Q(status=Status.HANDED_OVER), Q(status=Status.SENDING)
-    seen = in_flight.aggregate(
-        handed_over=Count("pk", filter=handed_over),
-        sending=Count("pk", filter=sending),
-        longest=Min("sending_at", filter=sending),
-    )
-    if seen["longest"] and seen["longest"] < now - SLOW_CALL:
+    in_flight = Message.objects.in_flight().filter(creator_id=line.creator_id).values_list("status", "sending_at")
+    began = [sending_at for status, sending_at in in_flight if status == Status.SENDING]
+    if any(at and at < now - SLOW_CALL for at in began):
         return 0
     per_line = max(1, settings.CELERY_WORKER_CONCURRENCY - 1)
-    return min(free, per_line - seen["sending"]) - seen["handed_over"]
+    return min(free, per_line - len(began)) - (len(in_flight) - len(began))
 
 
 def _enough_are_probed(line: Line) -> bool:

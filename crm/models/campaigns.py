@@ -27,6 +27,7 @@ from django.utils.translation import gettext_lazy as _
 from crm.correlation import CORRELATION_ID_MAX
 from crm.models.creators import Creator, visible_to
 from crm.models.limits import TEXT_MAX
+from crm.prepared import Given
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -70,7 +71,7 @@ class CampaignQuerySet(models.QuerySet["Campaign"]):
     def for_user(self, user: "User | AnonymousUser") -> Self:
         return self.filter(visible_to(user))
 
-    def held(self, now: datetime) -> Self:
+    def held(self, now: datetime | Given) -> Self:
         """Campaigns none of whose messages may go at this moment: stopped by somebody, or in their quiet hours."""
         return self.filter(Q(status__in=HELD) | Q(held_until__gt=now))
 

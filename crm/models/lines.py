@@ -2,12 +2,11 @@
 
 import uuid
 from datetime import UTC, datetime, timedelta
-from typing import Self
+from typing import Any, Self
 
 from django.conf import settings
 from django.db import connection, models, transaction
 from django.db.models import F, Q
-from django.db.models.functions import Coalesce, Least
 from django.utils.translation import gettext as _text
 from django.utils.translation import gettext_lazy as _
 
@@ -38,6 +37,20 @@ class PauseCause(models.TextChoices):
     SESSION_LOST = "session_lost", _("The session at the platform is lost")
 
 
+# Every move of every message begins with one of these. By hand, because the ORM cannot ask an UPDATE what it wrote, and
+# because it would work these out anew each time, which takes it ten times as long as the database needs.
+_STAMP = "UPDATE crm_line SET seq = seq + 1 WHERE creator_id = %s RETURNING seq"
+_WAKE = """
+    UPDATE crm_line
+    SET seq = seq + 1,
+        version = version + 1,
+        wake_at = CASE WHEN wake_at <= %s THEN wake_at ELSE %s END,
+        hold_until = CASE hold_cause WHEN %s THEN NULL ELSE hold_until END
+    WHERE creator_id = %s
+    RETURNING seq
+"""
+
+
 class LineQuerySet(models.QuerySet["Line"]):
     def stamp(self, creator_id: int) -> int:
         """Bump the creator's ``seq`` and return it. The row stays locked until the transaction ends.
@@ -45,21 +58,15 @@ class LineQuerySet(models.QuerySet["Line"]):
         Every transaction that changes messages begins here, so two of one creator never wait for each other in a
         circle, and ``seq`` is seen in commit order.
         """
-        return self._bump(creator_id, seq=F("seq") + 1)
+        return self._bump(_STAMP, creator_id)
 
     def wake(self, creator_id: int, *, at: datetime) -> int:
         """Look at this line no later than ``at``; returns the new ``seq`` as ``stamp`` does.
 
         A hold for what was in flight is over: whatever woke the line, what is in flight is counted anew.
         """
-        in_flight = models.When(hold_cause=HoldCause.HANDED_OVER, then=models.Value(None, models.DateTimeField()))
-        return self._bump(
-            creator_id,
-            seq=F("seq") + 1,
-            version=F("version") + 1,
-            wake_at=Least(Coalesce(F("wake_at"), at), at),
-            hold_until=models.Case(in_flight, default=F("hold_until")),
-        )
+        moment = connection.ops.adapt_datetimefield_value(at)
+        return self._bump(_WAKE, moment, moment, HoldCause.HANDED_OVER.value, creator_id)
 
     def hold(self, creator_id: int, *, until: datetime, cause: HoldCause) -> None:
         """Nothing of this line is handed over before ``until``."""
@@ -92,11 +99,15 @@ class LineQuerySet(models.QuerySet["Line"]):
         at: datetime | None = awake.aggregate(at=models.Min(later_of_both))["at"]
         return at
 
-    def _bump(self, creator_id: int, **changes: object) -> int:
-        if not self.filter(creator_id=creator_id).update(**changes):
-            self.get_or_create(creator_id=creator_id)
-            self.filter(creator_id=creator_id).update(**changes)
-        return self.values_list("seq", flat=True).get(creator_id=creator_id)
+    def _bump(self, sql: str, *values: Any) -> int:
+        with connection.cursor() as cursor:
+            cursor.execute(sql, values)
+            bumped = cursor.fetchone()
+        if bumped is None:
+            self.get_or_create(creator_id=values[-1])
+            return self._bump(sql, *values)
+        seq: int = bumped[0]
+        return seq
 
 
 class Line(models.Model):

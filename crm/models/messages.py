@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any, Self
 
 import structlog
@@ -27,6 +28,7 @@ from crm.models.campaigns import Campaign, Tally
 from crm.models.creators import Creator, visible_to
 from crm.models.limits import PRICE_MAX_CENTS, PRICE_MIN_CENTS, TEXT_MAX
 from crm.models.lines import Line
+from crm.prepared import Given, Prepared
 from crm.searching import SearchText
 
 if TYPE_CHECKING:
@@ -137,11 +139,13 @@ class MessageQuerySet(models.QuerySet["Message"]):
         These are looked up and named by id, so that the planner sees that the line's own order serves, however long the
         line is: ``going`` would lead it to read and sort the whole line.
         """
-        waiting = Message.objects.waiting()
-        held = Campaign.objects.held(now).filter(Exists(waiting.filter(campaign=OuterRef("pk"))), creator_id=creator_id)
-        ids = list(held.values_list("pk", flat=True))
-        in_line = self.waiting().filter(creator_id=creator_id, waits_for_media=False)
+        ids = [campaign.pk for campaign in _HELD(creator_id=creator_id, now=now)]
+        in_line = self.waiting_in_line(creator_id)
         return in_line.exclude(campaign__in=ids) if ids else in_line
+
+    def waiting_in_line(self, creator_id: int | Given) -> Self:
+        """The same, whatever campaigns hold back."""
+        return self.waiting().filter(creator_id=creator_id, waits_for_media=False)
 
     def direct(self) -> Self:
         """What was written to this one fan; the rest belongs to a campaign."""
@@ -166,6 +170,16 @@ class MessageQuerySet(models.QuerySet["Message"]):
         retried, waits for its media, or has an unknown outcome (for 15 minutes): a fan reads answers in the order they
         were written. Campaign messages hold nobody back.
         """
+        return self.in_line(creator_id, now).free_to_go(now)
+
+    def to_hand_over(self, creator_id: int, now: datetime, at_most: int) -> "list[Message]":
+        """The first of the ``front``, with what handing over looks at and no more."""
+        if _HELD(creator_id=creator_id, now=now):
+            return list(self.front(creator_id, now).only(*_HANDING_OVER)[:at_most])
+        return _front_of_line(at_most)(creator_id=creator_id, now=now)
+
+    def free_to_go(self, now: datetime | Given) -> Self:
+        """Due, and held back by nothing of its conversation."""
         others = Message.objects.filter(conversation=OuterRef("conversation"), direction=Direction.OUT)
         in_flight = others.filter(status__in=IN_FLIGHT)
         unknown = others.direct().unknown_and_holding(now)
@@ -175,7 +189,7 @@ class MessageQuerySet(models.QuerySet["Message"]):
             status=Status.QUEUED,
         )
         return (
-            self.in_line(creator_id, now)
+            self
             # Said the other way round, SQLite reads the whole line by due_at and sorts it.
             .exclude(due_at__gt=now)
             .exclude(Exists(in_flight))
@@ -184,7 +198,7 @@ class MessageQuerySet(models.QuerySet["Message"]):
             .in_line_order()
         )
 
-    def unknown_and_holding(self, now: datetime) -> Self:
+    def unknown_and_holding(self, now: datetime | Given) -> Self:
         """Unknown outcomes young enough to hold the rest of their conversation."""
         return self.filter(status=Status.UNKNOWN, sending_at__gt=now - UNKNOWN_HOLDS_CONVERSATION)
 
@@ -212,6 +226,31 @@ class MessageQuerySet(models.QuerySet["Message"]):
     def lease_lost(self, now: datetime) -> Self:
         """Messages whose holder has not been heard of for longer than the lease."""
         return self.in_flight().filter(lease_until__lt=now)
+
+
+# What dispatch asks for every message that it hands over.
+
+_HELD: Prepared[Campaign] = Prepared(
+    lambda: (
+        Campaign.objects.held(Given("now"))
+        .filter(Exists(Message.objects.waiting().filter(campaign=OuterRef("pk"))), creator_id=Given("creator_id"))
+        .only("pk")
+    )
+)
+_HANDING_OVER = (
+    *("public_id", "creator", "conversation", "campaign", "status", "due_at", "correlation_id"),
+    *("hand_overs", "lease", "lease_until"),
+)
+
+
+@cache
+def _front_of_line(at_most: int) -> "Prepared[Message]":
+    """The front of a line that no campaign holds anything of."""
+    return Prepared(
+        lambda: (
+            Message.objects.waiting_in_line(Given("creator_id")).free_to_go(Given("now")).only(*_HANDING_OVER)[:at_most]
+        )
+    )
 
 
 class Message(models.Model):

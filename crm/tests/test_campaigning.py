@@ -372,7 +372,10 @@ class TestServing:
 
 class TestStopping:
     def front(self, creator: Creator) -> list[Message]:
-        return list(Message.objects.front(creator.pk, database_now()))
+        now = database_now()
+        front = list(Message.objects.front(creator.pk, now))
+        assert Message.objects.to_hand_over(creator.pk, now, 100) == front
+        return front
 
     def test_paused_nothing_of_it_is_in_front_until_it_goes_on(self, creator: Creator) -> None:
         campaign = launched(creator)

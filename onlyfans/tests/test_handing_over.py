@@ -212,14 +212,14 @@ class TestHandOver:
         self, conversation: Conversation, monkeypatch: pytest.MonkeyPatch, basket: Basket
     ) -> None:
         Line.objects.wake(conversation.creator_id, at=database_now())
-        real_front = Message.objects.front
+        look = Message.objects.to_hand_over
 
-        def an_insert_comes_after_the_look(creator_id: int, now: Any) -> Any:
-            seen = list(real_front(creator_id, now))
+        def an_insert_comes_after_the_look(*place: Any) -> list[Message]:
+            seen = look(*place)
             conversation.queue(text="just now", author=None)
             return seen
 
-        monkeypatch.setattr(Message.objects, "front", an_insert_comes_after_the_look)
+        monkeypatch.setattr(Message.objects, "to_hand_over", an_insert_comes_after_the_look)
 
         handing_over.hand_over(basket.carry)
 

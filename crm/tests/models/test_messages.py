@@ -13,7 +13,11 @@ pytestmark = pytest.mark.django_db
 
 
 def front_of(message: Message) -> list[Message]:
-    return list(Message.objects.front(message.creator_id, database_now()))
+    """What may go now, which dispatch must see just so."""
+    now = database_now()
+    front = list(Message.objects.front(message.creator_id, now))
+    assert Message.objects.to_hand_over(message.creator_id, now, 100) == front
+    return front
 
 
 class TestMove:
