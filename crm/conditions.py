@@ -222,7 +222,9 @@ def _troubled(scope: Scope) -> Q:
     """A message to the fan needs a look: it failed, or nobody knows what became of it."""
     # Few do: the fans are found from those messages, not the messages looked for with every fan.
     troubled = Message.objects.filter(creator__in=scope.creators, status__in=FOR_A_PERSON)
-    return scope.of_fan(pk__in=troubled.values("conversation__fan"))
+    if scope.talk:
+        return scope.of_fan(pk__in=troubled.values("conversation__fan"))
+    return Q(pk__in=troubled.values("conversation"))
 
 
 def _priority(wanted: bool, scope: Scope) -> Q:

@@ -343,6 +343,11 @@ class Message(models.Model):
             models.Index(fields=["conversation", "status"], name="message_state_in_thread"),
             # What needs a person?
             models.Index(fields=["creator", "-id"], condition=Q(status__in=FOR_A_PERSON), name="message_for_a_person"),
+            models.Index(
+                fields=["creator", "conversation"],
+                condition=Q(status__in=FOR_A_PERSON),
+                name="message_thread_for_a_person",
+            ),
             # When did this creator's calls begin (to rebuild a lost bucket)?
             models.Index(
                 fields=["creator", "sending_at"], condition=Q(sending_at__isnull=False), name="message_calls_begun"
