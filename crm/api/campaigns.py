@@ -16,6 +16,7 @@ from crm import analytics, audiences, campaigning, rehearsing
 from crm.api.access import Creators, creators_of, found, one_creator, require_manager, user_of
 from crm.api.idempotency import idempotent
 from crm.api.paging import ListQuery
+from crm.api.rows import RowShape
 from crm.api.shapes import ProblemShape, Shape, WaitingShape, WallTime, media_urls, page_of, paid_rules
 from crm.campaigning import BULK_MAX
 from crm.clock import database_now
@@ -34,7 +35,7 @@ class Conflict(exceptions.APIException):
     default_code = "conflict"
 
 
-class CampaignShape(serializers.Serializer[Any]):
+class CampaignShape(RowShape):
     id = serializers.UUIDField(source="public_id")
     creatorId = serializers.SerializerMethodField("creator_id")
     name = serializers.CharField()
@@ -302,16 +303,25 @@ class CampaignPreview(APIView):
         return Response({"total": seen.total, "reached": seen.reached, "excluded": seen.excluded, "sample": sample})
 
 
-class RecipientShape(serializers.Serializer[Any]):
-    fanId = serializers.UUIDField(source="fan.public_id")
-    name = serializers.CharField(source="fan.display_name")
-    handle = serializers.CharField(source="fan.handle")
+class RecipientShape(RowShape):
+    fanId = serializers.UUIDField(
+        source="fan.public_id", default=None, allow_null=True, help_text="Null: the person was erased."
+    )
+    name = serializers.CharField(source="fan.display_name", default="")
+    handle = serializers.CharField(source="fan.handle", default="")
     state = serializers.CharField()
     excluded = serializers.CharField(help_text="Why this fan is left out.")
     messageId = serializers.UUIDField(source="message.public_id", default=None, allow_null=True)
     cause = serializers.CharField(source="message.cause", default="")
     sentAt = serializers.DateTimeField(source="message.sent_at", default=None, allow_null=True)
     purchasedAt = serializers.DateTimeField(source="message.purchased_at", default=None, allow_null=True)
+
+
+RECIPIENT_COLUMNS = (
+    *("campaign", "excluded"),
+    *(f"fan__{column}" for column in ("public_id", "name", "handle", "platform_id")),
+    *(f"message__{column}" for column in ("public_id", "status", "cause", "sent_at", "purchased_at")),
+)
 
 
 class RecipientQuery(ListQuery):
@@ -328,7 +338,8 @@ class CampaignRecipients(APIView):
     def get(self, request: Request, campaign_id: str) -> Response:
         campaign = _find(request, campaign_id)
         query = RecipientQuery.of(request)
-        recipients = campaign.recipients.select_related("fan", "message", "campaign")
+        # Rows that come from their campaign have it.
+        recipients = campaign.recipients.select_related("fan", "message").only(*RECIPIENT_COLUMNS)
         if state := query.get("state"):
             recipients = recipients.in_state(state)
         return query.reply(request, recipients, lambda rows: list(RecipientShape(rows, many=True).data))

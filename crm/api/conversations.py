@@ -132,8 +132,15 @@ class ConversationList(APIView):
         query = ConversationQuery.of(request)
         creators = creators_of(request, query.get("creatorId"))
         scope = Scope(frozenset(creators), timezone.now(), user_of(request).pk, fan="fan__", talk="")
-        conversations = with_what_is_shown(Conversation.objects.listed().filter(creator__in=list(creators)))
-        return query.reply(request, query.narrowed(conversations, scope), shown)
+        mine = Conversation.objects.listed().filter(creator__in=list(creators))
+        conversations = query.narrowed(mine.select_related("fan", "assigned_to"), scope)
+
+        def with_creators(rows: Sequence[Conversation]) -> list[dict[str, Any]]:
+            for row in rows:
+                row.creator = creators[row.creator_id]
+            return shown(rows)
+
+        return query.reply(request, conversations, with_creators)
 
 
 class ConversationDetail(APIView):

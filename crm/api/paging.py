@@ -46,7 +46,7 @@ class Query(serializers.Serializer[Any]):
     def validate(self, values: dict[str, Any]) -> dict[str, Any]:
         unknown = sorted(set(self.initial_data) - set(self.fields))
         if unknown:
-            words = _("There is no such parameter. There are: %(names)s.") % {"names": ", ".join(self.fields)}
+            words = _("There is no such parameter. There are: %(names)s.") % {"names": ", ".join(type(self)().fields)}
             raise serializers.ValidationError(dict.fromkeys(unknown, words))
         if empty := [name for name, value in self.initial_data.items() if value == ""]:
             raise serializers.ValidationError(dict.fromkeys(empty, _("Give it a value, or leave it away.")))
@@ -70,7 +70,9 @@ class ListQuery(Query):
 
     def get_fields(self) -> dict[str, Any]:
         sort = serializers.ChoiceField(choices=list(self.sortings), default=self.default_sort)
-        conditions = {name: ConditionField(name) for name in self.conditions}
+        # A request names one condition or two of dozens; the description has them all.
+        asked = getattr(self, "initial_data", self.conditions)
+        conditions = {name: ConditionField(name) for name in self.conditions if name in asked}
         return super().get_fields() | {"sort": sort} | conditions
 
     def narrowed(self, rows: "models.QuerySet[M]", scope: Scope) -> "models.QuerySet[M]":

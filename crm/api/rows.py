@@ -11,9 +11,9 @@ from rest_framework import serializers
 from crm.api.shapes import iso
 
 
+# A list shows hundreds of rows, each with dozens of fields: each field's way is found once, not for every row. This
+# is no docstring: the API's description would quote it for every shape.
 class RowShape(serializers.Serializer[Any]):
-    """A list shows hundreds of rows, each with dozens of fields: each field's way is found once, not for every row."""
-
     def to_representation(self, instance: Any) -> dict[str, Any]:
         return {name: show(instance) for name, show in self._ways.items()}
 

@@ -99,6 +99,14 @@ class SubscriptionEventQuery(OccurredQuery):
     kind = serializers.ChoiceField(choices=SubscriptionEvent.Kind.choices, required=False)
 
 
+#: What is shown of a row; of those it belongs to, whole rows would be most of the cost.
+EVENT_COLUMNS = ("kind", "occurred_at", "price_cents", "creator__public_id", "fan__public_id")
+TRANSACTION_COLUMNS = (
+    *("public_id", "kind", "amount_cents", "fee_cents", "net_cents", "currency", "description", "occurred_at"),
+    *("source", "platform_id", "creator__public_id", "fan__public_id", "message__public_id", "campaign__public_id"),
+)
+
+
 class TransactionList(APIView):
     """GET: payments and, negative, what was taken back; newest first."""
 
@@ -106,6 +114,7 @@ class TransactionList(APIView):
     def get(self, request: Request) -> Response:
         query = TransactionQuery.of(request)
         payments = Transaction.objects.select_related("creator", "fan", "message", "campaign")
+        payments = payments.only(*TRANSACTION_COLUMNS)
         rows = query.of_columns(payments, creators_of(request, query.get("creatorId")))
         return query.reply(request, rows, lambda page: list(TransactionShape(page, many=True).data))
 
@@ -116,6 +125,6 @@ class SubscriptionEventList(APIView):
     @extend_schema(parameters=[SubscriptionEventQuery], responses={200: page_of(SubscriptionEventShape)})
     def get(self, request: Request) -> Response:
         query = SubscriptionEventQuery.of(request)
-        events = SubscriptionEvent.objects.select_related("creator", "fan")
+        events = SubscriptionEvent.objects.select_related("creator", "fan").only(*EVENT_COLUMNS)
         rows = query.of_columns(events, creators_of(request, query.get("creatorId")))
         return query.reply(request, rows, lambda page: list(SubscriptionEventShape(page, many=True).data))

@@ -8,7 +8,8 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from crm.clock import database_now
-from crm.models import Campaign, Creator, Dispatch, Membership, Message, Transaction, User
+from crm.erasing import erase_fan
+from crm.models import Campaign, Creator, Dispatch, Fan, Membership, Message, Transaction, User
 from crm.models.messages import Status
 from crm.tests.factories import make_conversation, make_creator, make_fan, make_message, make_segment, make_user
 
@@ -144,6 +145,17 @@ class TestCampaigns:
         assert everybody["total"] == 3
         act(api, campaign, "retry")
         assert Campaign.objects.get().messages.waiting().count() == 3
+
+    def test_an_erased_recipient_keeps_the_place_without_a_name(self, api: Client, write: Callable[..., Any]) -> None:
+        campaign = write(recipients=2)
+        act(api, campaign, "launch")
+        erase_fan(Fan.objects.filter(campaign_recipients__campaign__public_id=campaign["id"])[0])
+
+        shown = api.get(f"{LIST}/{campaign['id']}/recipients").json()["results"]
+
+        assert len(shown) == 2
+        [erased] = [row for row in shown if row["excluded"] == "erased"]
+        assert (erased["fanId"], erased["name"], erased["handle"]) == (None, "", "")
 
     def test_it_says_what_it_earned(self, api: Client, write: Callable[..., Any], creator: Creator) -> None:
         campaign = write()
