@@ -2,6 +2,7 @@
 
 import html
 import re
+from collections.abc import Mapping
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
@@ -133,6 +134,15 @@ def tags(text: str) -> tuple[str, ...]:
 def joined_tags(names: list[str]) -> str:
     return "; ".join(re.sub(r"([\\;])", r"\\\1", as_plain(word)) for word in names)
 
+
+_WORD = "[A-Za-z0-9]{1,30}"
+#: Cells of which the functions above would say just what stands there. Most are such, and need no closer look.
+CLEAR: Mapping[str, re.Pattern[str]] = {
+    "platform_id": re.compile(rf"[0-9]{{1,{ID_MAX}}}"),
+    "handle": re.compile(rf"[A-Za-z0-9._]{{1,{HANDLE_MAX}}}"),
+    "name": re.compile(rf"(?!u[0-9])[A-Za-z](?:[A-Za-z0-9 .-]{{0,{NAME_MAX - 2}}}[A-Za-z0-9.])?"),
+    "email": re.compile(rf"{_WORD}(?:[._+-]{_WORD}){{0,3}}@(?:{_WORD}\.){{1,2}}[A-Za-z]{{2,20}}"),
+}
 
 _PENDING = re.compile("loading|pending|processing|new|scheduled|on hold")
 _VOID = re.compile("refund(ed)?|charged?[ _]?back|reversed|undone|undo|returned|failed|declined|cancell?ed")

@@ -76,12 +76,11 @@ class _Plan:
 def names_of(row: Row) -> Names:
     """One fan, one row: by id; by username for rows without an id, whoever had it before."""
     platform_id, handle = row.values.get("platform_id", ""), row.values.get("handle", "").casefold()
-    if platform_id:
-        return Names(
-            own=(f"i:{platform_id}", f"g:{handle}") if handle else (f"i:{platform_id}",),
-            forbidden=(f"i:{platform_id}", f"h:{handle}") if handle else (f"i:{platform_id}",),
-        )
-    return Names(own=(f"h:{handle}",), forbidden=(f"h:{handle}", f"g:{handle}"))
+    if not platform_id:
+        return Names(own=(f"h:{handle}",), forbidden=(f"h:{handle}", f"g:{handle}"))
+    if not handle:
+        return Names(own=(f"i:{platform_id}",), forbidden=(f"i:{platform_id}",))
+    return Names(own=(f"i:{platform_id}", f"g:{handle}"), forbidden=(f"i:{platform_id}", f"h:{handle}"))
 
 
 def without_repeats(rows: Sequence[Row], seen: Seen) -> tuple[list[Row], list[Problem]]:
@@ -117,10 +116,12 @@ def _plan(creator: Creator, rows: Sequence[Row]) -> _Plan:
     ids = {row.values["platform_id"] for row in rows if "platform_id" in row.values}
     by_id: dict[str, Known] = {}
     if ids:
-        by_id = {fan["platform_id"]: fan for fan in _read(of_creator.of_platform_id(*ids))}
+        # Without the empty ones, which the unique index leaves out: then SQLite knows that it has all the others.
+        with_id = of_creator.exclude(platform_id="")
+        by_id = {fan["platform_id"]: fan for fan in _read(with_id.filter(platform_id__among=ids))}
     by_handle: dict[str, list[Known]] = defaultdict(list)
     if handles := _unmet(rows, by_id):
-        for fan in _read(of_creator.alias(lower=Lower("handle")).filter(lower__in=handles)):
+        for fan in _read(of_creator.alias(lower=Lower("handle")).filter(lower__among=handles)):
             by_handle[fan["handle"].lower()].append(fan)
     plan, rows_of = _Plan(), dict[int, int]()
     for row in rows:
@@ -190,7 +191,7 @@ def _insert(
     """Insert the rows' fans; returns the rows of those whom somebody else has inserted meanwhile."""
     if not rows:
         return []
-    fans = [(uuid4(), row, _told(row.values, as_of)) for row in rows]
+    fans = [(uuid4().hex, row, _told(row.values, as_of)) for row in rows]
     inserted = bulk.insert(
         Fan,
         _WRITTEN,
@@ -215,15 +216,15 @@ def _insert(
             continue
         outcome.created += 1
         outcome.fan_ids[row.row] = pk
-        journal["created"].append([public_id.hex, fingerprint(told), tags.ids_of(row)])
-        tags.want(pk, public_id, row, is_new=True)
+        tag_ids = tags.ids_of(row)
+        journal["created"].append([public_id, fingerprint(told), tag_ids])
+        tags.give(pk, tag_ids)
     return raced
 
 
 def _told(values: Mapping[str, Any], as_of: datetime) -> Known:
     """A new fan's fields, in the order of ``TOLD``."""
     value = values.get("value")
-    says_subscription = any(name in values for name in _SUBSCRIPTION)
     return {
         "platform_id": values.get("platform_id", ""),
         "handle": values.get("handle", ""),
@@ -235,7 +236,7 @@ def _told(values: Mapping[str, Any], as_of: datetime) -> Known:
         "subscription": values.get("subscription", ""),
         "subscription_price_cents": values.get("subscription_price"),
         "subscription_ends_at": values.get("subscription_ends_at"),
-        "subscription_as_of": as_of if says_subscription else None,
+        "subscription_as_of": None if _SUBSCRIPTION.keys().isdisjoint(values) else as_of,
         "joined_at": values.get("joined_at"),
         "last_seen_at": values.get("last_seen_at"),
         "last_purchase_at": values.get("last_purchase_at"),
@@ -321,7 +322,7 @@ def _update(
     revalued = []
     for row, fan, changed in changes:
         outcome.fan_ids[row.row] = fan["pk"]
-        gets_tags = tags.want(fan["pk"], fan["public_id"], row, is_new=False)
+        gets_tags = tags.add(fan["pk"], fan["public_id"], row)
         if changed:
             before_after = {name: [stored(fan[name]), stored(changed[name])] for name in sorted(changed)}
             written.append((fan, changed))

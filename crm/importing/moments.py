@@ -8,6 +8,8 @@ from crm.importing.cells import NOTHING
 from crm.importing.problems import BadCell
 
 YEAR_MIN, YEAR_MAX = 2000, 2100
+#: As programs write it; Python reads it by itself.
+_WHOLE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{6})?(?:Z|[+-][0-9]{2}:[0-9]{2})")
 _ISO = re.compile(
     r"([0-9]{4})[-/.]([0-9]{1,2})[-/.]([0-9]{1,2})"
     r"(?:(?:T|\s+)([0-9]{1,2}):([0-9]{2})(?::([0-9]{2})(?:[.,]([0-9]{1,9}))?)?\s*(Z|UTC|GMT|[+-][0-9]{2}:?[0-9]{2})?)?",
@@ -41,6 +43,8 @@ def moment(text: str, *, zone: tzinfo, order: str | None) -> datetime | None:
 
     Raises UndecidedDate for a date that needs ``order`` when that is None, BadCell for what is no date.
     """
+    if _WHOLE.fullmatch(text):
+        return _in_years(_whole(text))
     if found := _ISO.fullmatch(text):
         return _in_years(_iso(found, zone))
     if text.casefold() in NOTHING:
@@ -55,6 +59,13 @@ def moment(text: str, *, zone: tzinfo, order: str | None) -> datetime | None:
         month = (_MONTHS.find(f" {(found[2] or found[3])[:3].casefold()}") + 4) // 4
         return _in_years(_local(int(found[5]), month, int(found[1] or found[4]), found[6], zone))
     raise BadCell("bad_date")
+
+
+def _whole(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError as error:
+        raise BadCell("bad_date") from error
 
 
 def _iso(found: re.Match[str], zone: tzinfo) -> datetime:

@@ -38,7 +38,7 @@ def without_repeats(creator: Creator, rows: Sequence[Row], seen: Seen) -> tuple[
             if _names_a_day(row, zone):
                 said = f"{said}\x1f{seen.count_up(f'd:{said}')}"
             name = hashlib.sha256(said.encode()).hexdigest()
-            row = replace(row, values=row.values | {"fingerprint": name})
+            row = row._replace(values=row.values | {"fingerprint": name})
         named.append((row, Names(own=(name,), forbidden=(name,))))
     return first_ones(named, seen)
 
@@ -140,4 +140,4 @@ def _fans(
 
 def _fan_row(row: Row, field: str, others: Sequence[str]) -> Row:
     values: dict[str, Any] = {"platform_id" if field == "fan_id" else field: row.values[field]}
-    return replace(row, values=values | {name: row.values[name] for name in others if name in row.values})
+    return row._replace(values=values | {name: row.values[name] for name in others if name in row.values})

@@ -9,7 +9,7 @@ import re
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TextIO
+from typing import NamedTuple, TextIO
 
 #: Characters of one line; below csv.field_size_limit's 131,072, as is a record.
 LINE_MAX = 65_536
@@ -23,8 +23,7 @@ SEPARATORS = (",", ";", "\t")
 SEPARATOR_LINE = re.compile(r'"?sep=([,;\t])"?\s*$')
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One row's cells. ``row`` counts the header as 1, blank lines too; ``line`` is where it begins in the file."""
 
     row: int
@@ -118,10 +117,10 @@ def records(text: TextIO, separator: str) -> Iterator[Record | Refused]:
             yield Refused(row, lines.line, code, lines.record[0] if lines.record else "")
             lines.give_back()
             continue
-        line, named = lines.line, SEPARATOR_LINE.match(lines.record[0])
+        line, first = lines.line, lines.record[0]
         lines.done()
         blank = not any(map(str.strip, cells))
-        if not row and (blank or named):
+        if not row and (blank or SEPARATOR_LINE.match(first)):
             continue
         row += 1
         if not blank:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.utils.translation import gettext as _
@@ -67,8 +67,7 @@ class Options:
         return {name: value for name, value in said.items() if value}
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """A good row; ``values`` has the fields that say something."""
 
     row: int
@@ -119,6 +118,7 @@ class Reading:
 
 
 Parse = Callable[[str], Any]
+_OFTEN_ALIKE = DATE_FIELDS | {"tier", "tags", "subscription"}
 
 
 class RowReader:
@@ -131,7 +131,11 @@ class RowReader:
         self._creator_currency = self._currency = creator.currency
         self._decimal = reading.decimal or None
         parsers = self._parsers(zone_of(creator))
-        columns = [(index, field, parsers[field]) for index, field in reading.columns.mapping.items()]
+        clear = cells.CLEAR if reading.columns.kind == Kind.FANS else {}
+        columns = [
+            (index, field, clear[field].fullmatch if field in clear else _never, self._of_cells(field, parsers[field]))
+            for index, field in reading.columns.mapping.items()
+        ]
         # The currency first: it says how the row's amounts are to be read.
         self._columns = sorted(columns, key=lambda column: column[1] != "currency")
         self._of_kind = _fan if reading.columns.kind == Kind.FANS else _payment
@@ -145,22 +149,7 @@ class RowReader:
         if found != wanted:
             value = self._reading.separator.join(record.cells)
             return [Problem(record.row, record.line, "", "cell_count", value, {"found": found, "wanted": wanted})]
-        self._currency = self._creator_currency
-        values: dict[str, Any] = {}
-        problems: list[Problem] = []
-        for index, field, parse in self._columns:
-            cell = record.cells[index]
-            if not cell:
-                continue
-            try:
-                value = parse(self._clean(cell))
-            except BadCell as bad:
-                problems.append(
-                    Problem(record.row, record.line, self._header[index], bad.code, printable(cell), bad.params)
-                )
-            else:
-                if value is not None and value != "" and value != ():
-                    values[field] = value
+        values, problems = self._values(record)
         if not problems:
             try:
                 self._of_kind(values)
@@ -168,9 +157,35 @@ class RowReader:
                 problems.append(Problem(record.row, record.line, "", bad.code, "", bad.params))
         return problems or Row(record.row, record.line, values)
 
+    def _values(self, record: Record) -> tuple[dict[str, Any], list[Problem]]:
+        self._currency = self._creator_currency
+        values: dict[str, Any] = {}
+        problems: list[Problem] = []
+        for index, field, is_clear, parse in self._columns:
+            cell = record.cells[index]
+            if is_clear(cell):
+                values[field] = cell
+            elif cell:
+                try:
+                    value = parse(cell)
+                except BadCell as bad:
+                    column, shown = self._header[index], printable(cell)
+                    problems.append(Problem(record.row, record.line, column, bad.code, shown, bad.params))
+                else:
+                    if value is not None and value != "" and value != ():
+                        values[field] = value
+        return values, problems
+
+    def _of_cells(self, field: str, parse: Parse) -> Parse:
+        """``parse`` for cells as they stand in the file; what many rows say alike is parsed once."""
+
+        def parse_cell(cell: str) -> Any:
+            return parse(self._clean(cell))
+
+        return lru_cache(4096)(parse_cell) if field in _OFTEN_ALIKE else parse_cell
+
     def _parsers(self, zone: ZoneInfo) -> dict[str, Parse]:
-        # Many rows say the same day.
-        moment = lru_cache(4096)(partial(moments.moment, zone=zone, order=self._reading.date_order or None))
+        moment = partial(moments.moment, zone=zone, order=self._reading.date_order or None)
         parsers: dict[str, Parse] = {
             "platform_id": cells.platform_id,
             "handle": cells.handle,
@@ -212,6 +227,10 @@ class RowReader:
 
     def _money(self, text: str) -> int | None:
         return money.money(text, decimal=self._decimal, currency=self._currency)
+
+
+def _never(_cell: str) -> None:
+    return None
 
 
 def zone_of(creator: Creator) -> ZoneInfo:

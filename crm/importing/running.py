@@ -29,7 +29,7 @@ from crm.models import Import, ImportChunk, ImportState, Line
 log = structlog.get_logger(__name__)
 
 #: Rows of one transaction. On SQLite nobody else writes meanwhile; the fewer, the less anybody waits.
-CHUNK_ROWS = {Kind.FANS: 500, Kind.TRANSACTIONS: 200}
+CHUNK_ROWS = {Kind.FANS: 1000, Kind.TRANSACTIONS: 200}
 #: Somebody else wrote the same fan in the same moment: the chunk is tried again and finds them.
 TRIES = 3
 

@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Iterable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from crm.importing.problems import Problem
 from crm.importing.rows import Row
@@ -12,8 +12,7 @@ from crm.importing.rows import Row
 CACHE_KIB = 8192
 
 
-@dataclass(frozen=True, slots=True)
-class Names:
+class Names(NamedTuple):
     """What a row is known by: under which names it is met again, and which names it must not meet."""
 
     own: tuple[str, ...]

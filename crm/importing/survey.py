@@ -130,10 +130,10 @@ def _header(record: Record | Refused | None, options: Options) -> Columns:
 
 
 @lru_cache(65_536)
-def _decimal_mark(text: str) -> str:
+def _decimal_mark(cell: str) -> str:
     """The mark that an amount shows; ``?`` when it could be either; empty when it shows none or is no amount."""
     try:
-        return money.decimal_mark_of(text)
+        return money.decimal_mark_of(cells.unguarded(cell.strip()))
     except money.UndecidedMoney:
         return "?"
     except BadCell:
@@ -168,17 +168,21 @@ class _Look:
         if isinstance(record, Refused) or len(record.cells) != len(self.columns.header):
             return
         for index in self._money:
-            if mark := _decimal_mark(cells.unguarded(record.cells[index].strip())):
+            if mark := _decimal_mark(record.cells[index]):
                 self._see_amount(mark, record.cells[index])
-        for index in self._dates:
-            text = record.cells[index].strip()
-            if len(self.unordered) < EXAMPLES and moments.needs_day_order(text):
-                self.unordered.append(text)
+        if len(self.unordered) < EXAMPLES:
+            self._see_dates(record)
         if self.rows <= 20:
             self._sample(record)
-        for cell in record.cells:
-            if looks_doubled(cell):
+        if not "".join(record.cells).isascii():
+            for cell in filter(looks_doubled, record.cells):
                 self.doubled.see(cell)
+
+    def _see_dates(self, record: Record) -> None:
+        for index in self._dates:
+            text = record.cells[index].strip()
+            if moments.needs_day_order(text):
+                self.unordered.append(text)
 
     def _see_amount(self, mark: str, text: str) -> None:
         if mark != "?":
@@ -194,7 +198,7 @@ class _Look:
     def questions(self, options: Options) -> list[Question]:
         asked = []
         if self.unordered and not options.date_order:
-            asked.append(Question("dateOrder", (moments.DAY_FIRST, moments.MONTH_FIRST), self.unordered))
+            asked.append(Question("dateOrder", (moments.DAY_FIRST, moments.MONTH_FIRST), self.unordered[:EXAMPLES]))
         if self.undecided and not self.decimal and not options.decimal:
             asked.append(Question("decimal", (".", ","), self.undecided))
         if (repairs := self.doubled.choices) and not options.text_repair:

@@ -18,13 +18,13 @@ def affordable(creator: Creator, rows: Sequence[Row]) -> tuple[list[Row], list[P
     good: list[Row] = []
     problems: list[Problem] = []
     for row in rows:
-        wanted = known | {name.casefold() for name in row.values.get("tags", ())}
-        if len(wanted) > max(Tag.PER_CREATOR_MAX, len(known)):
+        new = {name.casefold() for name in row.values.get("tags", ())} - known
+        if new and len(known) + len(new) > Tag.PER_CREATOR_MAX:
             params = {"limit": Tag.PER_CREATOR_MAX}
             problems.append(Problem(row.row, row.line, "", "too_many_tags_in_all", params=params))
         else:
             good.append(row)
-            known = wanted
+            known |= new
     return good, problems
 
 
@@ -33,22 +33,27 @@ class Tags:
 
     def __init__(self, ids: dict[str, int], fan_ids: Collection[int], now: datetime) -> None:
         self._ids = ids
+        self._ids_of_names: dict[tuple[str, ...], list[int]] = {}
         self._has = tags_of(fan_ids)
         self._now = now
         self._wanted: list[tuple[int, int, datetime]] = []
         self._added: list[list[str | int]] = []
 
     def ids_of(self, row: Row) -> list[int]:
-        return [self._ids[name.casefold()] for name in row.values.get("tags", ())]
+        names = row.values.get("tags", ())
+        if names not in self._ids_of_names:
+            self._ids_of_names[names] = [self._ids[name.casefold()] for name in names]
+        return self._ids_of_names[names]
 
-    def want(self, fan_id: int, public_id: UUID, row: Row, *, is_new: bool) -> bool:
+    def give(self, fan_id: int, tag_ids: Sequence[int]) -> None:
+        """A new fan has these."""
+        self._wanted += [(fan_id, tag_id, self._now) for tag_id in tag_ids]
+
+    def add(self, fan_id: int, public_id: UUID, row: Row) -> bool:
         """True when the fan gets a tag that they did not have."""
-        has = self._has.get(fan_id, ())
-        missing = [tag_id for tag_id in self.ids_of(row) if tag_id not in has]
-        for tag_id in missing:
-            self._wanted.append((fan_id, tag_id, self._now))
-            if not is_new:
-                self._added.append([public_id.hex, tag_id])
+        missing = [tag_id for tag_id in self.ids_of(row) if tag_id not in self._has.get(fan_id, ())]
+        self.give(fan_id, missing)
+        self._added += [[public_id.hex, tag_id] for tag_id in missing]
         return bool(missing)
 
     def write(self) -> list[list[str | int]]:
