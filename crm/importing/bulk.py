@@ -9,7 +9,8 @@ would cost SQLite three times as much: its index of words writes down what it ha
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from functools import lru_cache
 from itertools import chain
@@ -17,6 +18,7 @@ from typing import Any
 
 from django.db import connection
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.utils import CursorWrapper
 from django.db.models import CharField, Field, Lookup, Model
 from django.db.models.sql.compiler import SQLCompiler
 
@@ -77,9 +79,9 @@ def _do(sql: str, fields: "Sequence[Field[Any, Any]]", rows: Rows, *, answers: b
 
 def _with_copied(sql: str, fields: "Sequence[Field[Any, Any]]", rows: Rows, answers: bool) -> list[tuple[Any, ...]]:
     table, columns = _quoted(fields[0].model._meta.db_table), _columns(fields)
-    with connection.cursor() as cursor:
+    with _cursor() as cursor:
         cursor.execute(f"CREATE TEMPORARY TABLE incoming ON COMMIT DROP AS SELECT {columns} FROM {table} WITH NO DATA")
-        with cursor.copy("COPY incoming FROM STDIN") as copy:
+        with connection.wrap_database_errors, cursor.copy("COPY incoming FROM STDIN") as copy:
             for row in rows:
                 copy.write_row(row)
         cursor.execute(sql)
@@ -93,7 +95,7 @@ def _with_values(sql: str, fields: "Sequence[Field[Any, Any]]", rows: Rows, answ
     adapted = _adapted(fields, rows)
     row_marks = f"({', '.join('?' * len(fields))})"
     size = connection.connection.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER) // len(fields)
-    with connection.cursor() as cursor:
+    with _cursor() as cursor:
         for begin in range(0, len(adapted), size):
             some = adapted[begin : begin + size]
             marks = ", ".join([row_marks] * len(some))
@@ -101,6 +103,14 @@ def _with_values(sql: str, fields: "Sequence[Field[Any, Any]]", rows: Rows, answ
             cursor.execute(f"{values} {sql}", list(chain.from_iterable(some)))
             answer += cursor.fetchall() if answers else []
     return answer
+
+
+@contextmanager
+def _cursor() -> Iterator[CursorWrapper]:
+    """Without the log of queries that Django keeps in DEBUG: it would remember every row."""
+    connection.ensure_connection()
+    with connection.make_cursor(connection.create_cursor()) as cursor:
+        yield cursor
 
 
 def _fields(model: type[Model], names: Sequence[str]) -> "list[Field[Any, Any]]":
