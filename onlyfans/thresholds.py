@@ -47,7 +47,7 @@ def exceeded(seen: Figures) -> dict[str, str]:
 
 def watch(now: datetime) -> None:
     """Write what is above its threshold where everybody reads it; log each once when it begins and once at its end."""
-    found = exceeded(figures(Dispatch.current(), now))
+    found = exceeded(figures(Dispatch.ensured(), now))
     with transaction.atomic():
         # Of several dispatchers that see it at once, the first writes and logs it.
         before = Dispatch.objects.select_for_update().get(pk=1).warnings
