@@ -1,14 +1,12 @@
 """Finding people and messages by the names that a platform has for them."""
 
 import re
-from typing import Any
 
 import pytest
-from django.db import connection
-from django.db.models import QuerySet
 
 from crm.models import Creator, Fan, Message, Platform
 from crm.tests.factories import make_conversation, make_creator, make_fan, make_message
+from crm.tests.plans import analyze, plan_of
 
 
 @pytest.fixture
@@ -16,21 +14,11 @@ def creator(db: None) -> Creator:
     return make_creator()
 
 
-def plan_of(rows: "QuerySet[Any]") -> str:
-    """How the database finds them when a table is large: PostgreSQL would rather read a small one through."""
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("SET LOCAL enable_seqscan = off")
-            cursor.execute("SET LOCAL enable_bitmapscan = off")
-    return re.sub(r"\s+", " ", rows.explain())
-
-
 class TestOfPlatformId:
     def test_finds_a_fan_by_the_unique_index(self, creator: Creator) -> None:
         # Of a few rows a planner takes any index; of many that it has counted, the one that fits.
         Fan.objects.bulk_create(Fan(creator=creator, platform_id=f"fan_{number}") for number in range(500))
-        with connection.cursor() as cursor:
-            cursor.execute("ANALYZE crm_fan")
+        analyze("crm_fan")
         there = Fan.objects.filter(creator=creator, platform=Platform.ONLYFANS)
 
         assert "fan_once_per_platform_id" in plan_of(there.of_platform_id("42").order_by("pk")[:1])

@@ -1,3 +1,5 @@
+import re
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -5,9 +7,22 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 
 from crm.clock import database_now
-from crm.models import MOVES, Attachment, HoldCause, IllegalMove, Line, Message, StateForbids
+from crm.models import (
+    MOVES,
+    Attachment,
+    Campaign,
+    Conversation,
+    Fan,
+    HoldCause,
+    IllegalMove,
+    Line,
+    Message,
+    StateForbids,
+)
+from crm.models.campaigns import CampaignStatus
 from crm.models.messages import Status
 from crm.tests.factories import make_conversation, make_creator, make_message, make_user
+from crm.tests.plans import analyze, plan_of
 
 pytestmark = pytest.mark.django_db
 
@@ -96,6 +111,34 @@ class TestTakeLease:
 
     def test_finds_nothing_to_lease_in_a_message_that_was_sent(self) -> None:
         assert not make_message(status=Status.SENT).take_lease(until=database_now())
+
+
+def test_every_line_is_read_in_its_own_order_though_one_is_long_and_the_planner_has_counted_them() -> None:
+    """What the planner counts of creators on average is wrong for each of them."""
+    now = database_now()
+    long, *short = (make_creator() for _creator in range(21))
+    creators = [long] * 1500 + short * 5
+    fans = Fan.objects.bulk_create(Fan(creator=creator, platform_id=str(n)) for n, creator in enumerate(creators))
+    threads = Conversation.objects.bulk_create(Conversation(creator_id=fan.creator_id, fan=fan) for fan in fans)
+    messages = Message.objects.bulk_create(
+        Message(creator_id=thread.creator_id, conversation=thread, text="Hi", send_at=now, due_at=now)
+        for thread in threads
+    )
+    analyze("crm_message", "crm_conversation", "crm_campaign")
+
+    def plans() -> Iterator[tuple[str, str]]:
+        for creator in (long, short[0]):
+            wakes = Message.objects.in_line(creator.pk, now).order_by("due_at").values("due_at")
+            yield "message_front_of_line", plan_of(Message.objects.front(creator.pk, now)[:2])
+            yield "message_line_wakes", plan_of(wakes[:1])
+
+    before = list(plans())
+    held = Campaign.objects.create(creator=long, name="Held", text="Hi", status=CampaignStatus.PAUSED)
+    Message.objects.filter(pk=messages[0].pk).update(campaign=held)
+
+    for index, plan in (*before, *plans()):
+        assert index in plan
+        assert not re.search("TEMP B-TREE|Sort", plan)
 
 
 class TestFront:
