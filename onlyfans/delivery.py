@@ -28,11 +28,12 @@ from uuid import UUID
 import structlog
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, Q
 
 from crm.clock import database_now
 from crm.models import Campaign, Creator, Dispatch, HoldCause, Line, Message, PauseCause
 from crm.models.messages import OUTCOME_OPEN, Status
+from crm.prepared import Given, Prepared
 from onlyfans import breaker, gate
 from onlyfans.faultpoints import reached
 from onlyfans.gateway import (
@@ -69,12 +70,8 @@ TOKEN_GOOD_FOR_SECONDS = 0.25
 def deliver(public_id: UUID) -> None:
     """Send one message that was handed over. A second copy of the same id does nothing."""
     reached("received")
-    message = (
-        Message.objects.select_related("conversation__fan", "creator__connection", "creator__line")
-        .filter(public_id=public_id)
-        .first()
-    )
-    if message is None or not message.take_lease(until=database_now() + WORKER_LEASE):
+    message = _lease(public_id)
+    if message is None:
         log.info("nothing to deliver", message=str(public_id))
         return
     reached("leased")
@@ -100,6 +97,16 @@ def deliver(public_id: UUID) -> None:
     reached("answered")
     settle(message, connection, outcome, token)
     reached("settled")
+
+
+def _lease(public_id: UUID) -> Message | None:
+    """The message, now this worker's; None when it is somebody else's by now, or nobody's."""
+    related = Message.objects.select_related("conversation__fan", "creator__connection", "creator__line")
+    try:
+        message = related.get(public_id=public_id)
+    except Message.DoesNotExist:
+        return None
+    return message if message.take_lease(until=database_now() + WORKER_LEASE) else None
 
 
 def _no_way(message: Message, error: NoGateway) -> None:
@@ -190,18 +197,16 @@ def _begin(message: Message, token: Taken, *, taken: float, lasts: timedelta) ->
     with a token of long ago: the calls of a minute would bunch up at the platform.
     """
     now = database_now()
-    allowed = (
-        Q(lease_until__gt=now)
-        & Q(Exists(Line.objects.filter(creator_id=OuterRef("creator_id"), paused_at__isnull=True)))
-        & ~Q(Exists(Dispatch.objects.filter(stopped_at__isnull=False)))
-        & ~Q(Exists(Campaign.objects.held(now).filter(pk=OuterRef("campaign_id"))))
-    )
     with transaction.atomic():
-        begun = message.move(Status.SENDING, provided=allowed, sending_at=now, lease_until=now + lasts)
+        # Locks the line: from here on nobody pauses this creator.
         Line.objects.filter(creator_id=message.creator_id).update(
             hold_until=now + timedelta(seconds=token.state.next_in),
             hold_cause=HoldCause.PACE,
             **gate.known_of(message.creator, token.state, now),
+        )
+        allowed = bool(_MAY_BEGIN(creator_id=message.creator_id, campaign_id=message.campaign_id, now=now))
+        begun = allowed and message.move(
+            Status.SENDING, provided=Q(lease_until__gt=now), sending_at=now, lease_until=now + lasts
         )
         if begun and monotonic() - taken > TOKEN_GOOD_FOR_SECONDS:
             transaction.set_rollback(True)
@@ -214,6 +219,17 @@ def _begin(message: Message, token: Taken, *, taken: float, lasts: timedelta) ->
         message.back_to_queue()
         Line.objects.hold(message.creator_id, until=database_now(), cause=HoldCause.NONE)
     return begun
+
+
+#: The creator's line, if neither it, nor all sending, nor the message's campaign is stopped at this moment.
+_MAY_BEGIN: Prepared[Line] = Prepared(
+    lambda: (
+        Line.objects.filter(creator_id=Given("creator_id"), paused_at__isnull=True)
+        .exclude(Exists(Dispatch.objects.filter(stopped_at__isnull=False)))
+        .exclude(Exists(Campaign.objects.held(Given("now")).filter(pk=Given("campaign_id"))))
+        .only("pk")
+    )
+)
 
 
 def _parcel(message: Message) -> Parcel:
