@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from crm.clock import database_now
 from crm.correlation import CORRELATION_ID_MAX, current_correlation_id
 from crm.models import Creator, Line, PauseCause
+from crm.naming import translate_names
 from onlyfans.keyring import open_sealed, seal
 
 
@@ -181,7 +182,7 @@ class Tally(models.Model):
     )
 
     class Meta:
-        verbose_name_plural = "tally"
+        verbose_name_plural = _("tally")
         constraints = [models.CheckConstraint(condition=Q(pk=1), name="tally_is_one_row")]
 
     def __str__(self) -> str:
@@ -230,3 +231,6 @@ class Redrive(models.Model):
     def end(self, *, now: datetime, moved: int, trouble: str) -> None:
         """Write what became of it; ``trouble`` is for a person to read."""
         Redrive.objects.filter(pk=self.pk).update(ended_at=now, moved=moved, trouble=trouble[:300])
+
+
+translate_names("onlyfans")

@@ -5,23 +5,28 @@ that nobody says any more go. It needs no gettext tools, so every machine can ch
 """
 
 import io
+import os
 import sys
 import tokenize
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import django
 from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 from django.utils.translation.template import templatize
 
+from crm.naming import names
+
 ROOT = Path(__file__).resolve().parent.parent
 LANGUAGE = "fr"
 PO = ROOT / "locale" / LANGUAGE / "LC_MESSAGES" / "django.po"
 MO = PO.with_suffix(".mo")
 APPS = ("crm", "huntaze", "onlyfans", "ratelimit")
+WITH_MODELS = ("crm", "onlyfans")
 #: Read by developers only.
 NOT_TRANSLATED = (ROOT / "templates" / "styleguide",)
 HEADER = """# What Huntaze says, in French. `make messages` brings it up to date, tests/test_translations.py checks it.
@@ -70,6 +75,9 @@ def extracted() -> Catalog:
         # Django turns a template into calls among blanked-out text; without indentation Python can read it.
         calls = templatize(path.read_text(encoding="utf-8"), str(path))
         _collect(catalogue, path, "\n".join(line.strip() for line in calls.splitlines()) + "\n")
+    for app in WITH_MODELS:
+        for name in names(app):
+            catalogue.add(name)
     return catalogue
 
 
@@ -125,6 +133,8 @@ def _collect(catalogue: Catalog, path: Path, source: str) -> None:
 
 
 if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "huntaze.settings")
+    django.setup()
     missing = untranslated(update())
     sys.stdout.writelines(f"{message.id}\n" for message in missing)
     sys.exit(f"{len(missing)} strings of locale/{LANGUAGE} are to be translated." if missing else 0)

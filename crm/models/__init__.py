@@ -22,6 +22,7 @@ from crm.models.tags import FanTag, Tag, TagInUse
 from crm.models.transactions import Payment, SubscriptionEvent, Transaction
 from crm.models.users import User
 from crm.models.workers import Worker
+from crm.naming import translate_names
 
 __all__ = [
     "MOVES",
@@ -69,3 +70,5 @@ __all__ = [
     "User",
     "Worker",
 ]
+
+translate_names("crm")

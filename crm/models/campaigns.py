@@ -241,7 +241,7 @@ class Tally(models.Model):
     objects = TallyQuerySet.as_manager()
 
     class Meta:
-        verbose_name_plural = "tallies"
+        verbose_name_plural = _("tallies")
         constraints = [
             models.UniqueConstraint(fields=["campaign", "state"], name="tally_once_per_state"),
             models.CheckConstraint(condition=Q(number__gte=0), name="tally_not_negative"),

@@ -49,7 +49,7 @@ class TokenFamily(models.Model):
     objects = TokenFamilyQuerySet.as_manager()
 
     class Meta:
-        verbose_name_plural = "token families"
+        verbose_name_plural = _("token families")
         indexes = [models.Index(fields=["expires_at"], name="token_family_expires")]
         constraints = [
             models.CheckConstraint(

@@ -208,7 +208,7 @@ class Dispatch(models.Model):
     )
 
     class Meta:
-        verbose_name_plural = "dispatch"
+        verbose_name_plural = _("dispatch")
         constraints = [models.CheckConstraint(condition=Q(pk=1), name="dispatch_is_one_row")]
 
     def __str__(self) -> str:

@@ -7,6 +7,7 @@ from typing import Self
 
 from django.conf import settings
 from django.db import IntegrityError, OperationalError, connection, models, transaction
+from django.utils.translation import gettext_lazy as _
 
 from crm.clock import database_now
 from crm.models.users import User
@@ -47,7 +48,7 @@ class KeptReply(models.Model):
     objects = KeptReplyQuerySet.as_manager()
 
     class Meta:
-        verbose_name_plural = "kept replies"
+        verbose_name_plural = _("kept replies")
         indexes = [models.Index(fields=["created_at"], name="kept_reply_expires")]
         constraints = [models.UniqueConstraint(fields=["user", "route", "key"], name="kept_reply_once_per_key")]
 
