@@ -10,9 +10,10 @@ open), the log says so and ``huntaze_throttle_unavailable_total`` counts it.
 import hashlib
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from ipaddress import IPv6Address, ip_address
 from typing import TYPE_CHECKING, cast
 
@@ -51,6 +52,13 @@ class TooManyRequests(Throttled):
     def __init__(self, quota: "Quota", wait: float) -> None:
         self.quota = quota
         super().__init__(wait=wait, detail=quota.in_words)
+
+    @property
+    def at_most(self) -> str:
+        """The limit alone, for the words of a page."""
+        limit = self.quota.limit
+        words = {1: _("%(limit)d a second"), 60: _("%(limit)d a minute"), 3_600: _("%(limit)d an hour")}
+        return words.get(int(limit.period), _("%(limit)d a day")) % {"limit": limit.limit}
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +121,22 @@ class SignInAttempt:
         _show(self._request, _give_back(self._charges))
 
 
+@contextmanager
+def counted(request: HttpRequest, scope: str) -> Iterator[None]:
+    """What a page does under the limit that the API has by the name ``scope``. What is refused is not counted.
+
+    Raises TooManyRequests before it is begun.
+    """
+    charges = _spend(request, _limited((scope, f"user:{request.user.pk}")))
+    try:
+        yield
+    except Exception:
+        _show(request, _give_back(charges))
+        raise
+
+
 class RateLimitFields:
-    """Middleware: what the throttles found goes into the answer, also into the good ones.
+    """Middleware: what the throttles found goes into the answer, also into the good ones; pages get ``counted``.
 
     The fields are those of draft-ietf-httpapi-ratelimit-headers-10. A page that has said in words that it was too often
     becomes a 429 as well.
@@ -124,11 +146,12 @@ class RateLimitFields:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        request.counted = partial(counted, request)  # type: ignore[attr-defined]
         response = self._get_response(request)
         fields: dict[str, str] = getattr(request, "rate_limit_fields", {})
         for name, value in fields.items():
             response.headers[name] = value
-        if "Retry-After" in fields and response.status_code == 200:
+        if "Retry-After" in fields and response.status_code in (200, 400):
             response.status_code = 429
         return response
 

@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from crm import campaigning
 from crm.admin.tables import Long, OneByOne, ReadOnly, as_uuid, fans_found
+from crm.limiting import BULK, limited
 from crm.models import Campaign, Recipient, Tally
 
 
@@ -36,7 +37,11 @@ class CampaignAdmin(OneByOne[Campaign], ReadOnly, admin.ModelAdmin):
 
     @admin.action(description=_("Launch"), permissions=["decide"])
     def launch(self, request: HttpRequest, campaigns: QuerySet[Campaign]) -> None:
-        self.one_by_one(request, campaigns, campaigning.launch)
+        def launch(campaign: Campaign) -> None:
+            with limited(request, BULK):
+                campaigning.launch(campaign)
+
+        self.one_by_one(request, campaigns, launch)
 
     @admin.action(description=_("Pause"), permissions=["decide"])
     def pause(self, request: HttpRequest, campaigns: QuerySet[Campaign]) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext as _text
@@ -12,16 +13,33 @@ from django.utils.translation import gettext_lazy as _
 from crm.admin.tables import OneByOne, who
 from crm.clock import database_now
 from crm.importing import accepting
-from crm.importing.columns import Kind
+from crm.importing.columns import FIELDS, Kind
 from crm.importing.encoding import REPAIRS
 from crm.importing.moments import DAY_FIRST, MONTH_FIRST
 from crm.importing.problems import CannotImport
 from crm.importing.rows import AS_IT_IS, Options
 from crm.importing.uploads import opener_of
-from crm.models import IllegalImportMove, Import, ImportState, StateForbids, User
+from crm.limiting import IMPORTS, TooOften, limited
+from crm.models import IllegalImportMove, Import, ImportState, StateForbids
 
 FROM_THE_FILE = ("", _("As the file shows"))
-OPTIONS = ("kind", "dateOrder", "decimal", "textRepair")
+OPTIONS = ("kind", "dateOrder", "decimal", "textRepair", "mapping")
+
+
+class MappingField(forms.CharField):
+    """Columns and what each goes to, one a line: ``Nick = handle``. Nothing after the sign leaves a column out."""
+
+    widget = forms.Textarea(attrs={"rows": 3})
+
+    def clean(self, value: Any) -> dict[str, str]:
+        mapping = {}
+        for line in super().clean(value).splitlines():
+            column, sign, field = line.rpartition("=")
+            if not sign and line.strip():
+                raise ValidationError(_("Write the column's header, =, and a field: %(line)s") % {"line": line[:60]})
+            if sign:
+                mapping[column.strip()] = field.strip()
+        return mapping
 
 
 class NewImportForm(forms.ModelForm):
@@ -50,8 +68,15 @@ class NewImportForm(forms.ModelForm):
         ],
     )
 
-    #: Who uploads it.
-    by: User
+    mapping = MappingField(
+        label=_("Columns that nobody knows"),
+        required=False,
+        help_text=_("One a line, as in “Nick = handle”; the fields of fans are %(fields)s.")
+        % {"fields": ", ".join(FIELDS[Kind.FANS])},
+    )
+
+    #: The one that uploads it.
+    request: HttpRequest
 
     class Meta:
         model = Import
@@ -68,15 +93,18 @@ class NewImportForm(forms.ModelForm):
             return typed
         file, said = typed["file"], {name: typed[name] for name in OPTIONS if typed[name]}
         try:
-            self.accepted = accepting.accept(
-                typed["creator"],
-                opener_of(file),
-                name=file.name,
-                options=Options.read(said),
-                by=self.by,
-                now=database_now(),
-                may_ask=False,
-            )
+            with limited(self.request, IMPORTS):
+                self.accepted = accepting.accept(
+                    typed["creator"],
+                    opener_of(file),
+                    name=file.name,
+                    options=Options.read(said),
+                    by=who(self.request),
+                    now=database_now(),
+                    may_ask=False,
+                )
+        except TooOften as error:
+            self.add_error("file", error)
         except CannotImport as error:
             self.add_error(error.option if error.option in self.fields else "file", str(error))
         return typed
@@ -127,7 +155,7 @@ class ImportAdmin(OneByOne[Import], admin.ModelAdmin):
         form: Any = super().get_form(
             request, obj, change, form=NewImportForm, fields=NewImportForm.shown(), exclude=None
         )
-        form.by = who(request)
+        form.request = request
         return form
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:

@@ -80,7 +80,7 @@ class WritesToMany(WritesToOne):
             return None
         creator = Creator.objects.get(pk=chosen[0].creator_id)
         form = ChosenFansForm(request.POST if "written" in request.POST else None, number=len(chosen))
-        if "written" in request.POST and (campaign := form.send(creator, chosen, author=who(request))):
+        if "written" in request.POST and (campaign := form.send(creator, chosen, request=request)):
             cast(Any, site).log_addition(request, campaign, _("For %(number)d chosen fans.") % {"number": len(chosen)})
             said = {"name": campaign.name, "status": campaign.get_status_display()}
             messages.success(request, _("“%(name)s”: %(status)s.") % said)

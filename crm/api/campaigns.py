@@ -21,6 +21,7 @@ from crm.api.shapes import ProblemShape, Shape, WaitingShape, WallTime, media_ur
 from crm.campaigning import BULK_MAX
 from crm.clock import database_now
 from crm.forecast import completion
+from crm.limiting import BULK
 from crm.models import ApiKey, Campaign, Creator, Fan, IllegalCampaignMove, Message
 from crm.models.campaigns import EXCLUDED, WAITING
 from crm.models.messages import Status
@@ -185,6 +186,7 @@ class CampaignAct(APIView):
 class CampaignLaunch(CampaignAct):
     """POST: freeze the audience and go, or wait for the time it is scheduled at."""
 
+    throttle_scope = BULK
     act = staticmethod(campaigning.launch)
 
 
@@ -247,7 +249,7 @@ class CampaignTest(APIView):
     """POST: send it to a few fans now, marked TEST. It counts for nothing."""
 
     input_shape = RehearsalShape
-    throttle_scope = "bulk"
+    throttle_scope = BULK
     key_scope = ApiKey.Scope.SEND
 
     @extend_schema(responses={202: RehearsedShape})
@@ -373,7 +375,7 @@ class BulkSend(APIView):
     """POST: one message to 1 to 100 fans, all of them or none, at the creator's pace."""
 
     input_shape = BulkShape
-    throttle_scope = "bulk"
+    throttle_scope = BULK
     key_scope = ApiKey.Scope.SEND
 
     @extend_schema(responses={202: BulkSentShape})

@@ -32,6 +32,7 @@ from crm.importing.rows import Options
 from crm.importing.running import work
 from crm.importing.survey import FILE_MAX_BYTES, FILE_MAX_WORDS
 from crm.importing.uploads import opener_of
+from crm.limiting import IMPORTS
 from crm.models import ApiKey, IllegalImportMove, Import, ImportKind, ImportState
 from crm.paging import sortings
 
@@ -208,7 +209,7 @@ class ImportNow(APIView):
     """POST: import a CSV file of at most 10 MB, and wait for the end."""
 
     parser_classes = (MultiPartParser,)
-    throttle_scope = "imports"
+    throttle_scope = IMPORTS
     key_scope = ApiKey.Scope.IMPORT
     input_shape = ImportNowShape
     is_idempotent = True
@@ -242,7 +243,7 @@ class ImportList(APIView):
     """GET: the imports of the user's creators, newest first. POST: keep a file; nothing is imported yet."""
 
     parser_classes = (MultiPartParser,)
-    throttle_scope = "imports"
+    throttle_scope = IMPORTS
     key_scope = ApiKey.Scope.IMPORT
     input_shape = UploadShape
 

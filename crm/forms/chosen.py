@@ -1,15 +1,17 @@
 """One message to fans who were chosen in a list."""
 
 from collections.abc import Sequence
+from typing import cast
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.http import QueryDict
+from django.http import HttpRequest, QueryDict
 from django.utils.translation import gettext_lazy as _
 
 from crm import campaigning
 from crm.forms.fields import DollarsField, LinesField, TextField
+from crm.limiting import BULK, TooOften, limited
 from crm.models import Campaign, Creator, Fan, Message, User
 
 NOW, DRAFT = "now", "draft"
@@ -58,18 +60,22 @@ class ChosenFansForm(forms.Form):
             raise ValidationError(words, params={"max": campaigning.BULK_MAX, "number": self.number})
         return way
 
-    def send(self, creator: Creator, fans: Sequence[Fan], *, author: User) -> Campaign | None:
+    def send(self, creator: Creator, fans: Sequence[Fan], *, request: HttpRequest) -> Campaign | None:
         """The campaign, launched or as a draft; None when something must be changed first: the errors say what."""
         if not self.is_valid():
             return None
         written = {**self.cleaned_data, "price_cents": self.cleaned_data["price"]}
         way, _price = written.pop("way"), written.pop("price")
+        author = cast(User, request.user)
         try:
-            with transaction.atomic():
-                if way == NOW:
+            if way == NOW:
+                with limited(request, BULK), transaction.atomic():
                     return campaigning.send_to(creator, fans, author=author, **written)
-                audience = {"fans": [str(fan.public_id) for fan in fans]}
-                return campaigning.draft(creator, author=author, audience=audience, **written)
+            audience = {"fans": [str(fan.public_id) for fan in fans]}
+            return campaigning.draft(creator, author=author, audience=audience, **written)
+        except TooOften as refusal:
+            self.add_error(None, refusal)
+            return None
         except ValidationError as refusal:
             for name, errors in refusal.error_dict.items():
                 self.add_error(self.SHOWN_AT.get(name), ValidationError(errors))

@@ -23,6 +23,7 @@ from crm import analytics, audiences, campaigning, rehearsing
 from crm.analytics import Money
 from crm.clock import database_now
 from crm.forecast import completion
+from crm.limiting import BULK, limited
 from crm.models import Campaign, Creator, Dispatch, IllegalCampaignMove, Line, Segment
 from crm.models.campaigns import CampaignStatus
 from crm.models.messages import Status
@@ -146,6 +147,7 @@ def _shown(request: SignedInRequest, campaign: Campaign) -> Context:
         "whom": _whom(campaign),
         "test_key": uuid4(),
         "test_max": rehearsing.FANS_MAX,
+        "test_fans": request.POST.get("fans", ""),
         "is_overdue": campaign.status == CampaignStatus.NEEDS_REVIEW,
         "goes_later": bool(campaign.scheduled_at and campaign.scheduled_at > now),
     }
@@ -184,7 +186,8 @@ def _whom(campaign: Campaign) -> str:
 
 
 def _launch(request: SignedInRequest, campaign: Campaign) -> HttpResponse:
-    campaigning.launch(campaign)
+    with limited(request, BULK):
+        campaigning.launch(campaign)
     if campaign.status == CampaignStatus.SCHEDULED:
         messages.success(request, _("It is scheduled."))
     else:
@@ -247,7 +250,8 @@ def _test(request: SignedInRequest, campaign: Campaign) -> HttpResponse:
         raise ValidationError(
             _("No fans of this creator: %(ids)s") % {"ids": ", ".join(missing[: audiences.NAMED_MAX])}
         )
-    sent = rehearsing.rehearse(campaign, found, author=request.user, key=_key(request))
+    with limited(request, BULK):
+        sent = rehearsing.rehearse(campaign, found, author=request.user, key=_key(request))
     number = len(sent)
     words = ngettext("A test goes to %(number)d fan.", "A test goes to %(number)d fans.", number)
     messages.success(request, words % {"number": number})

@@ -23,6 +23,7 @@ from crm.importing.report import error_file, problems_of
 from crm.importing.rows import Options
 from crm.importing.survey import Question
 from crm.importing.uploads import opener_of
+from crm.limiting import IMPORTS, TooOften, limited
 from crm.models import Creator, IllegalImportMove, Import, ImportState
 from crm.models.imports import ENDED, NOT_BEGUN
 from crm.views.access import SignedInRequest, chosen_creator, manages, require_manager, see_other, signed_in
@@ -79,12 +80,15 @@ class UploadForm(forms.Form):
             return None
         file = self.cleaned_data["file"]
         try:
-            return accepting.accept(
-                creator, opener_of(file), name=file.name, options=Options(), by=request.user, now=database_now()
-            )
+            with limited(request, IMPORTS):
+                return accepting.accept(
+                    creator, opener_of(file), name=file.name, options=Options(), by=request.user, now=database_now()
+                )
         except CannotImport as error:
             self.add_error("file", str(error))
-            return None
+        except TooOften as error:
+            self.add_error("file", error)
+        return None
 
 
 class Undecided(CannotImport):
