@@ -12,6 +12,7 @@ Each row says what was seen, the goal, and whether it is met; one that is MISSED
   --sends N      so many are sent before the pause, and again before the cancellation (2,500)
   --requests N   so many requests of each page and size (40)
   --postgresql   on PostgreSQL instead of SQLite
+  --home PATH    where the product lives and logs, and what it leaves is kept; else nowhere
 """
 
 import argparse
@@ -455,13 +456,14 @@ def main() -> int:
     for name, number in (("fans", 100_000), ("audience", 20_000), ("sends", 2_500), ("requests", 40)):
         parser.add_argument(f"--{name}", type=int, default=number)
     parser.add_argument("--postgresql", action="store_true")
+    parser.add_argument("--home", type=Path)
     options = parser.parse_args()
     size = Size(options.fans, options.audience, options.sends, options.requests)
     began, missed = time.monotonic(), 0
     with ExitStack() as stack:
-        home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rehearsal-")))
+        home = options.home or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rehearsal-"))) / "home"
         where = {"DATABASE_URL": f"{stack.enter_context(postgresql())}/postgres"} if options.postgresql else {}
-        for seen in rehearse(home / "home", size, **where):
+        for seen in rehearse(home, size, **where):
             missed += not seen.is_met
             print(seen, flush=True)
     print(f"{missed or 'no'} goals missed; took {time.monotonic() - began:.0f} s", file=sys.stderr)

@@ -40,7 +40,7 @@ def accept(
     """
     check_name(name)
     _check_size(open_file)
-    found = survey(open_file, options)
+    found = survey(open_file, options, may_ask=may_ask)
     if found.questions and not may_ask:
         raise Unanswered(found)
     with transaction.atomic():
@@ -51,7 +51,7 @@ def accept(
 
 def answer(job: Import, options: Options) -> None:
     """Look at a kept file again with what a person has said. Raises CannotImport or IllegalImportMove."""
-    found = survey(job.open, options)
+    found = survey(job.open, options, may_ask=True)
     note(job, found, options)
 
 

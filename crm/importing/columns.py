@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
@@ -146,6 +146,19 @@ class Columns:
     mapping: dict[int, str]
 
     @property
+    def lacks(self) -> str:
+        """What is needed and in no column, in words; empty when all is there."""
+        fields = set(self.mapping.values())
+        if self.kind == Kind.FANS and not fields & {"platform_id", "handle"}:
+            words = _("A list of fans needs a column with their platform id or their username.")
+        elif self.kind == Kind.TRANSACTIONS and not {"amount", "occurred_at"} <= fields:
+            words = _("A list of transactions needs a column with the date and one with the amount.")
+        else:
+            return ""
+        shown = ", ".join(name for name in self.header[:20] if name.strip())
+        return f"{words} {_('Found: %(columns)s.') % {'columns': shown[:500]}}"
+
+    @property
     def ignored(self) -> list[str]:
         return [
             name
@@ -163,7 +176,7 @@ def normal(header: str) -> str:
 def columns_of(header: Sequence[str], *, kind: str = "", mapping: Mapping[str, str] | None = None) -> Columns:
     """What the columns of ``header`` mean. ``mapping`` (header to field, or "" to ignore) goes before what we know.
 
-    Raises CannotImport when the header does not say what is needed.
+    What is needed may be missing, as ``Columns.lacks`` says. Raises CannotImport when it is no file for us.
     """
     if len(header) > COLUMNS_MAX:
         raise CannotImport(
@@ -176,7 +189,6 @@ def columns_of(header: Sequence[str], *, kind: str = "", mapping: Mapping[str, s
     _refuse_what_is_not_for_us(set(names))
     chosen = Kind(kind) if kind else _kind(names, wanted)
     found = _map(names, chosen, wanted)
-    _refuse_without_the_needed(chosen, set(found.values()), header)
     known = next((name for name, needed in FORMATS.items() if needed <= set(names)), "other")
     return Columns(kind=chosen, format=known, header=list(header), mapping=found)
 
@@ -233,15 +245,3 @@ def _refuse_twins(names: Sequence[str], kind: Kind, wanted: Mapping[str, str]) -
         raise CannotImport(
             "twin_columns", _("Two columns are called “%(column)s”: rename or remove one.") % {"column": twin}
         )
-
-
-def _refuse_without_the_needed(kind: Kind, found: Iterable[str], header: Sequence[str]) -> None:
-    fields = set(found)
-    if kind == Kind.FANS and not fields & {"platform_id", "handle"}:
-        words = _("A list of fans needs a column with their platform id or their username.")
-    elif kind == Kind.TRANSACTIONS and not {"amount", "occurred_at"} <= fields:
-        words = _("A list of transactions needs a column with the date and one with the amount.")
-    else:
-        return
-    shown = ", ".join(name for name in header[:20] if name.strip())
-    raise CannotImport("no_identity_column", f"{words} {_('Found: %(columns)s.') % {'columns': shown[:500]}}")

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from crm.importing import cells, moments, money
-from crm.importing.columns import DATE_FIELDS, MONEY_FIELDS, Columns, columns_of
+from crm.importing.columns import DATE_FIELDS, MONEY_FIELDS, Columns, Kind, columns_of
 from crm.importing.encoding import Doubled, encoding_of, encoding_said, looks_doubled, text_of
 from crm.importing.problems import BadCell, CannotImport
 from crm.importing.records import Record, Refused, records, separator_of
@@ -28,6 +28,8 @@ FILE_MAX_BYTES = 10 * 1024 * 1024
 FILE_MAX_WORDS = gettext_lazy("The file is larger than 10 MB, which is the most that can be uploaded.")
 ENDINGS = (".csv", ".tsv", ".txt")
 SAMPLES = EXAMPLES = 3
+#: So many headers are named.
+SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,10 @@ class Question:
 
 
 QUESTIONS: dict[str, str | Promise] = {
+    "kind": gettext_lazy(
+        "No column says who the fans are, or when what was paid: %(examples)s. Say what the file has, then which column"
+        " is which."
+    ),
     "dateOrder": gettext_lazy("Is the day or the month first in dates such as %(examples)s? Say dmy or mdy."),
     "decimal": gettext_lazy("In amounts such as %(examples)s: is the decimal mark a point or a comma? Say . or ,"),
     "textRepair": gettext_lazy(
@@ -92,8 +98,11 @@ def opened(open_file: Opener, encoding: str) -> Iterator[TextIO]:
         yield text_of(stream, encoding)
 
 
-def survey(open_file: Opener, options: Options) -> Survey:
-    """Read the whole file once. Raises CannotImport when nothing of it can be imported."""
+def survey(open_file: Opener, options: Options, *, may_ask: bool = False) -> Survey:
+    """Read the whole file once. Raises CannotImport when nothing of it can be imported.
+
+    Columns of which nobody knows what they are may be all there is where somebody can be asked.
+    """
     with open_file() as stream:
         encoding = encoding_said(options.encoding, stream) if options.encoding else encoding_of(stream)
     with opened(open_file, encoding) as text:
@@ -101,6 +110,8 @@ def survey(open_file: Opener, options: Options) -> Survey:
     with opened(open_file, encoding) as text:
         rows = records(text, separator)
         columns = _header(next(rows, None), options)
+        if columns.lacks and not may_ask:
+            raise CannotImport("no_identity_column", columns.lacks)
         look = _Look(columns)
         for record in rows:
             look.at(record)
@@ -197,6 +208,8 @@ class _Look:
 
     def questions(self, options: Options) -> list[Question]:
         asked = []
+        if self.columns.lacks:
+            asked.append(Question("kind", tuple(Kind.values), [name for name in self.columns.header if name][:SHOWN]))
         if self.unordered and not options.date_order:
             asked.append(Question("dateOrder", (moments.DAY_FIRST, moments.MONTH_FIRST), self.unordered[:EXAMPLES]))
         if self.undecided and not self.decimal and not options.decimal:

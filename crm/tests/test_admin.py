@@ -504,6 +504,17 @@ class TestImports:
         assert upload(admin_client, creator, text, dateOrder="dmy").status_code == 302
         assert Import.objects.get().options["dateOrder"] == "dmy"
 
+    def test_columns_that_nobody_knows_are_named_at_the_upload(self, admin_client: Client) -> None:
+        creator, text = make_creator(), "Alias,Mood\nava,sunny\n"
+
+        answer = upload(admin_client, creator, text)
+        assert "needs a column" in str(answer.context["adminform"].form.errors["file"])
+        answer = upload(admin_client, creator, text, mapping="Alias handle")
+        assert "Alias handle" in str(answer.context["adminform"].form.errors["mapping"])
+
+        assert upload(admin_client, creator, text, mapping="Alias = handle\nMood =").status_code == 302
+        assert Import.objects.get().options["mapping"] == {"Alias": "handle", "Mood": ""}
+
     def test_a_file_that_is_none_is_refused_with_words(self, admin_client: Client) -> None:
         answer = upload(admin_client, make_creator(), "")
 

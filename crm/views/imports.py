@@ -21,7 +21,7 @@ from crm.importing.columns import FIELD_NAMES, FIELDS, Kind, normal
 from crm.importing.problems import CannotImport
 from crm.importing.report import error_file, problems_of
 from crm.importing.rows import Options
-from crm.importing.survey import Question
+from crm.importing.survey import QUESTIONS, Question
 from crm.importing.uploads import opener_of
 from crm.limiting import IMPORTS, TooOften, limited
 from crm.models import Creator, IllegalImportMove, Import, ImportState
@@ -40,6 +40,8 @@ ACTS = {
     "undo": ImportState.UNDOING,
 }
 CHOICE_WORDS = {
+    Kind.FANS: gettext_lazy("Fans: who they are"),
+    Kind.TRANSACTIONS: gettext_lazy("Payments: what they paid, and when"),
     "dmy": gettext_lazy("The day is first: 3 April is 03/04"),
     "mdy": gettext_lazy("The month is first: 3 April is 04/03"),
     ".": gettext_lazy("The point: 1.50"),
@@ -165,7 +167,7 @@ def _answered(request: SignedInRequest, job: Import, *, leave_the_rest: bool) ->
 
     A column of which nothing is said stays open, unless the rest is to be left out.
     """
-    said = {name: request.POST[name] for name in ("dateOrder", "decimal", "textRepair") if request.POST.get(name)}
+    said = {name: request.POST[name] for name in QUESTIONS if request.POST.get(name)}
     mapping = {}
     for index, name in enumerate(job.survey["header"]):
         chosen = request.POST.get(f"column{index}", "") or (LEFT_OUT if leave_the_rest else "")
@@ -189,7 +191,7 @@ def _page(
         "error": error,
         "may_change": manages(request, job.creator),
         "steps": _steps(job),
-        "questions": [_question(asked) for asked in survey.get("questions", ())],
+        "questions": [_question(asked, job) for asked in survey.get("questions", ())],
         "columns": _columns(job, undecided) if survey else [],
         "undecided": undecided,
         "left_out": LEFT_OUT,
@@ -218,10 +220,11 @@ def _is_left_alone(job: Import) -> bool:
     return job.is_at_work and not taken and bool(job.asked_at and job.asked_at < now - BEGINS_WITHIN)
 
 
-def _question(asked: dict[str, Any]) -> dict[str, Any]:
+def _question(asked: dict[str, Any], job: Import) -> dict[str, Any]:
     question = Question(asked["option"], tuple(asked["choices"]), asked["examples"])
     choices = [(choice, CHOICE_WORDS[choice]) for choice in question.choices]
-    return {"option": question.option, "words": question.words, "choices": choices}
+    said = job.options.get(question.option, "")
+    return {"option": question.option, "words": question.words, "choices": choices, "said": said}
 
 
 def _columns(job: Import, undecided: Sequence[str]) -> list[dict[str, Any]]:

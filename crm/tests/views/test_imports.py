@@ -62,12 +62,12 @@ def test_from_the_file_to_the_fans_and_back(owner: Client, creator: Creator) -> 
 
 
 def test_what_cannot_be_imported_is_said_at_the_file(owner: Client, creator: Creator) -> None:
-    file = SimpleUploadedFile("fans.csv", b"Colour\nred\n")
+    file = SimpleUploadedFile("fans.csv", b"Message ID,Direction,Text,Created At\n1,out,Hi,2026-01-05\n")
 
     answer = owner.post(CONNECT, {"file": file})
 
     assert answer.status_code == 400
-    assert "Colour" in answer.content.decode()
+    assert "This is a list of messages." in answer.content.decode()
 
 
 def test_two_columns_cannot_be_one_field(owner: Client, creator: Creator) -> None:
@@ -158,3 +158,36 @@ def test_the_chosen_creator_gets_the_fans(owner: Client, creator: Creator) -> No
 
     assert Import.objects.get().creator == second
     assert "fans.csv" in owner.get(CONNECT).content.decode()
+
+
+def test_a_file_of_which_no_column_is_known_is_asked_about(owner: Client, creator: Creator) -> None:
+    address = upload(owner, creator, "Alias,Colour\nava,red\n")
+    page = owner.get(address).content.decode()
+    assert "No column says who the fans are" in page
+    assert "Alias, Colour" in page
+
+    form = {"map": "1", "kind": "fans", "column0": "handle", "column1": "-", "act": "check"}
+    owner.post(address, form)
+    job = Import.objects.get()
+    work(job)
+    owner.post(address, {"act": "start"})
+    work(job)
+
+    assert creator.fans.get().handle == "ava"
+
+
+def test_payments_under_headers_of_their_own_find_their_columns(owner: Client, creator: Creator) -> None:
+    address = upload(owner, creator, "Wer,Wann,Was\nava,2026-01-05,12.50\n")
+
+    owner.post(address, {"map": "1", "kind": "transactions", "act": "check"})
+    page = owner.get(address).content.decode()
+    assert 'value="transactions" required checked' in page
+    assert '<option value="occurred_at">' in page
+    columns = {"column0": "handle", "column1": "occurred_at", "column2": "amount"}
+    owner.post(address, {"map": "1", "kind": "transactions", "act": "check"} | columns)
+    job = Import.objects.get()
+    work(job)
+    owner.post(address, {"act": "start"})
+    work(job)
+
+    assert creator.transactions.get().amount_cents == 1_250
