@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 from django.utils import timezone
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 from pytest_django.live_server_helper import LiveServer
 
 from crm.models import Conversation, Creator, Message, User
@@ -257,3 +257,41 @@ def _lose_answers(route: Route) -> None:
         route.abort()
     else:
         route.continue_()
+
+
+def test_the_columns_are_as_wide_as_somebody_made_them(opened: Page, live_server: LiveServer) -> None:
+    opened.set_viewport_size({"width": 1440, "height": 900})
+    divider = opened.get_by_role("separator", name="Width of the list")
+    pane, card = opened.locator("#list-pane"), opened.locator("#card")
+    usual = width_of(pane)
+    place = divider.bounding_box()
+    assert place
+
+    opened.mouse.move(place["x"] + 6, 600)
+    opened.mouse.down()
+    opened.mouse.move(430, 600)
+    opened.mouse.up()
+    assert width_of(pane) == pytest.approx(430, abs=2)
+    expect(divider).to_have_attribute("aria-valuenow", "30")
+    divider.press("ArrowRight")
+    assert width_of(pane) == pytest.approx(430 + 14.4, abs=2)
+    opened.locator(".list-divider").get_by_role("button", name="Narrower").click()
+    expect(divider).to_have_attribute("aria-valuenow", "29")
+
+    about = opened.get_by_role("separator", name="Width of what stands about this fan")
+    about.press("End")
+    assert width_of(card) == pytest.approx(1440 * 0.28, abs=2)
+    opened.reload()
+    assert (width_of(pane), width_of(card)) == pytest.approx((1440 * 0.29, 1440 * 0.28), abs=4)
+
+    divider.dblclick(position={"x": 6, "y": 700})
+    assert width_of(pane) == pytest.approx(usual, abs=1)
+    opened.set_viewport_size({"width": 900, "height": 900})
+    expect(about).to_be_hidden()
+    assert opened.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def width_of(pane: Locator) -> float:
+    box = pane.bounding_box()
+    assert box
+    return box["width"]
