@@ -53,7 +53,9 @@ WRITTEN = (
 
 
 def draft(creator: Creator, *, author: "User | None", media_urls: Sequence[str] = (), **written: Any) -> Campaign:
-    """Write a campaign down. Raises ValidationError by field."""
+    """Write a campaign down; of quiet hours nothing said, it has the creator's. Raises ValidationError by field."""
+    if not {"quiet_from", "quiet_until"} & written.keys():
+        written |= {"quiet_from": creator.quiet_from, "quiet_until": creator.quiet_until}
     campaign = Campaign(creator=creator, created_by=author)
     return _write(campaign, media_urls, written)
 

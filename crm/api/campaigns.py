@@ -95,8 +95,10 @@ class CampaignValues(Shape):
     exclusions = serializers.DictField(
         default=dict, help_text="segments, messagedWithinHours, alreadyBought, frequencyCap."
     )
-    quietFrom = WallTime(source="quiet_from", allow_null=True, default=None)
-    quietUntil = WallTime(source="quiet_until", allow_null=True, default=None)
+    quietFrom = WallTime(
+        source="quiet_from", allow_null=True, required=False, help_text="Not said: the creator's; null: none."
+    )
+    quietUntil = WallTime(source="quiet_until", allow_null=True, required=False)
     pauseAtErrorPercent = serializers.IntegerField(
         source="pause_at_error_percent", min_value=1, max_value=100, default=10
     )

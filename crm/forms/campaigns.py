@@ -220,7 +220,7 @@ class CampaignForm(forms.Form):
             said = {"source": SEGMENT, "segment": query["segment"]}
         else:
             said = {"source": FILTER, **conditions} if conditions else {}
-        return cls(creator, initial=said)
+        return cls(creator, initial={"quiet_from": creator.quiet_from, "quiet_until": creator.quiet_until} | said)
 
     def as_sent(self) -> "CampaignForm":
         """The form as if it had been sent as it is."""

@@ -60,12 +60,13 @@ class FirstPasswordForm(SetPasswordForm):
 
 
 class CreatorForm(forms.ModelForm):
-    """A creator's name, clock and pace."""
+    """A creator's name, clock, pace and quiet hours."""
 
     class Meta:
         model = Creator
-        fields = ("name", "timezone", "pace")
-        labels = {"timezone": _("Time zone")}
+        fields = ("name", "timezone", "pace", "quiet_from", "quiet_until")
+        labels = {"timezone": _("Time zone"), "quiet_from": _("Quiet from"), "quiet_until": _("Quiet until")}
+        widgets = dict.fromkeys(("quiet_from", "quiet_until"), forms.TimeInput(attrs={"type": "time"}, format="%H:%M"))
 
     timezone = forms.ChoiceField(
         label=_("Time zone"),

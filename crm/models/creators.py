@@ -80,24 +80,40 @@ class Creator(models.Model):
             " minute; “10/60, 250/86400” also never more than 250 in any day. Empty: the default of this installation."
         ),
     )
+    quiet_from = models.TimeField(
+        _("quiet from"),
+        null=True,
+        blank=True,
+        help_text=_("New campaigns begin with these hours, by this creator's clock; each may have others."),
+    )
+    quiet_until = models.TimeField(_("quiet until"), null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = CreatorQuerySet.as_manager()
 
     class Meta:
         ordering = ["name", "id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(quiet_from__isnull=True, quiet_until__isnull=True)
+                | Q(quiet_from__isnull=False, quiet_until__isnull=False),
+                name="creator_quiet_hours_have_both_ends",
+                violation_error_message=_("Quiet hours need a beginning and an end."),
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name
 
     def change(self, **values: Any) -> None:
-        """Write ``name``, ``timezone`` or ``pace`` and nothing else of the row. Raises ValidationError by column.
+        """Write these columns (name, clock, pace, quiet hours) and nothing else. Raises ValidationError by column.
 
         A changed pace holds from the next message on; what was granted stays granted.
         """
         for column, value in values.items():
             setattr(self, column, value)
         self.clean_fields(exclude=[field.name for field in self._meta.fields if field.name not in values])
+        self.validate_constraints()
         self.save(update_fields=values)
 
     @property

@@ -45,6 +45,29 @@ def make_campaign(creator: Creator, *fans: Fan, **written: Any) -> Campaign:
     return campaigning.draft(creator, author=None, **(values | written))
 
 
+class TestQuietHoursOfTheCreator:
+    @pytest.fixture(autouse=True)
+    def _at_night(self, creator: Creator) -> None:
+        creator.change(quiet_from=time(22), quiet_until=time(8))
+
+    def test_a_campaign_of_which_nothing_is_said_has_them(self, creator: Creator) -> None:
+        campaign = make_campaign(creator)
+
+        assert (campaign.quiet_from, campaign.quiet_until) == (time(22), time(8))
+
+    @pytest.mark.parametrize("said", [{"quiet_from": None, "quiet_until": None}, {"quiet_from": None}])
+    def test_one_may_go_at_any_hour(self, creator: Creator, said: dict[str, Any]) -> None:
+        campaign = make_campaign(creator, **said)
+
+        assert (campaign.quiet_from, campaign.quiet_until) == (None, None)
+
+    def test_they_need_both_ends(self, creator: Creator) -> None:
+        with pytest.raises(ValidationError, match="a beginning and an end"):
+            creator.change(quiet_until=None)
+        creator.refresh_from_db()
+        assert creator.quiet_until == time(8)
+
+
 def launched(creator: Creator, *fans: Fan, **written: Any) -> Campaign:
     campaign = make_campaign(creator, *fans, **written)
     campaigning.launch(campaign)

@@ -1,6 +1,6 @@
 import uuid
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import Any
 
 import pytest
@@ -284,3 +284,11 @@ class TestBulk:
 
         last = datetime.fromisoformat(body["estimatedCompletionTime"])
         assert timedelta(seconds=59) < last - database_now() <= timedelta(seconds=60.3)
+
+
+def test_quiet_hours_that_are_not_said_are_the_creators(write: Callable[..., Any], creator: Creator) -> None:
+    creator.change(quiet_from=time(22), quiet_until=time(8))
+
+    assert write()["quietFrom"] == "22:00:00"
+    assert write(quietFrom=None, quietUntil=None)["quietFrom"] is None
+    assert write(quietFrom="23:00", quietUntil="07:00")["quietUntil"] == "07:00:00"

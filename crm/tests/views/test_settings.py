@@ -224,6 +224,23 @@ class TestCreator:
         assert (creator.name, creator.timezone, creator.pace) == ("Mia L.", "Europe/Paris", "5/60")
         assert "never more than 5 in any minute" in answer.text
 
+    def test_a_new_campaign_begins_with_the_creators_quiet_hours(self, client: Client, creator: Creator) -> None:
+        typed = {"name": "Mia", "timezone": "Europe/Paris", "pace": "", "quiet_from": "22:00", "quiet_until": "08:30"}
+
+        client.post("/settings/creator", typed)
+
+        page = client.get("/messages/bulk").content.decode()
+        assert 'name="quiet_from" value="22:00"' in page
+        assert 'name="quiet_until" value="08:30"' in page
+
+    def test_half_of_the_quiet_hours_is_refused(self, client: Client, creator: Creator) -> None:
+        typed = {"name": "Mia", "timezone": "UTC", "pace": "", "quiet_from": "22:00"}
+
+        answer = client.post("/settings/creator", typed)
+
+        assert answer.status_code == 400
+        assert "Quiet hours need a beginning and an end." in answer.content.decode()
+
     def test_what_a_pace_would_mean_is_said_without_keeping_it(self, client: Client, creator: Creator) -> None:
         typed = {"name": "Other", "timezone": "UTC", "pace": "5/60, 100/86400", "check": "1"}
 
