@@ -34,7 +34,7 @@ browser: $(VENV)/.test-installed ## Drive the pages in Chromium, and look at eac
 	@exec $(BIN)/python -m tests.suite sqlite tests/browser
 
 contract: $(VENV)/.test-installed ## Ask every operation of the running API whether it keeps to docs/openapi.yaml
-	@exec $(BIN)/python -m pytest -q -m contract tests/contract
+	@exec $(BIN)/python -m tests.contract
 
 faults: $(VENV)/.test-installed ## Break real processes, queues, databases and platforms, and see that nothing is lost or doubled
 	@exec $(BIN)/python -m tests.faults

@@ -137,7 +137,7 @@ def cases(client: Client) -> dict[str, str]:
         "fans, status, seen": "fans?subscription=active&sort=-lastSeenAt",
         "fans who spent": "fans?valueMin=5000",
         "fans seen lately": "fans?seenWithinDays=7",
-        "fans, silent spenders": "fans?valueMin=500&silentForDays=30",
+        "fans, silent spenders": "fans?valueMin=500&silentForDays=30&sort=-valueCents",
         "fans, tag and spent": "fans?tag=tag+3&valueMin=500&sort=-valueCents",
         "fans unread": "fans?unread=true",
         "fans, mine": "fans?assigned=me",

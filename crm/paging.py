@@ -74,15 +74,13 @@ def always(ways: Mapping[str, Sorting]) -> Mapping[str, Sorting]:
 def page_of(rows: "models.QuerySet[M]", sorting: Sorting, *, cursor: str = "", limit: int = LIMIT_DEFAULT) -> Page[M]:
     """The ``limit`` rows at ``cursor``, the first ones without it; in the list's order also when looking back.
 
-    One query, and a second one only where rows without the sorted value begin. For few rows it asks for more than it
-    shows: to find one row of a million PostgreSQL would rather walk along the sorting than use the index of a search.
-    Raises ValidationError by "cursor".
+    One query, and a second one only where rows without the sorted value begin. Raises ValidationError by "cursor".
     """
     place = _read(cursor, rows.model, sorting) if cursor else None
     back = place is not None and place.back
     found: list[M] = []
     for part in _parts(rows, sorting, place):
-        found += part[: max(limit, LIMIT_DEFAULT) + 1 - len(found)]
+        found += part[: limit + 1 - len(found)]
         if len(found) > limit:
             break
     more, found = len(found) > limit, found[:limit]

@@ -72,6 +72,7 @@ TAGS, CAMPAIGNS = 10, 50
 #: One fan in so many has a tag, came or left, paid, has a note, is somebody's, got the campaign, missed a message.
 TAGGED, TURNED, PAID, NOTED, ASSIGNED, REACHED, FAILED = 5, 2, 3, 10, 10, 10, 100
 YEAR = 365 * 86_400
+_DRAWN_FROM = 2**31
 
 #: SQL by column; ``n`` is the number of the row.
 Columns = Mapping[str, str]
@@ -233,9 +234,15 @@ class _Crowd:
         }
 
     def _draw(self, what: int, below: int) -> str:
-        """A number of row ``n`` that looks drawn, from 0 and below ``below``: the upper bits of a product."""
-        start = (self.seed * 1_000_003 + what * 7_368_787) % 2**31
-        return f"(((n + {start}) * 2654435761 % 4294967296 / 1024 * {40_503 + 2 * what} % 4194304) % {below})"
+        """A number of row ``n`` that looks drawn, from 0 and below ``below``; each ``what`` is a draw of its own.
+
+        A counter is squared twice, so that neither its order nor its steps are left. Nothing exceeds 63 bits.
+        """
+        start = (self.seed * 1_000_003 + what * 7_368_787) % _DRAWN_FROM
+        drawn = f"((n + {start}) * 2654435761 + {what * 40_503}) % {_DRAWN_FROM}"
+        for _round in range(2):
+            drawn = f"(({drawn}) * ({drawn}) / 32768 + {drawn}) % {_DRAWN_FROM}"
+        return f"(({drawn}) * {below} / {_DRAWN_FROM})"
 
     def _last_word(self, number: str, seconds_before: str = "0") -> str:
         """When a conversation ended: spread over a year, in no order."""
