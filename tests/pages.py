@@ -159,7 +159,8 @@ def _talk(creator: Creator) -> None:
     now = database_now()
     for hours, status in enumerate(status for status in Status if status != Status.RECEIVED):
         at = now - timedelta(hours=12 - hours)
-        make_message(theo, status=status, text="Here is what I promised you.", send_at=at, cause="rejected")
+        cause = "Theo does not take messages at the moment." if status == Status.FAILED else ""
+        make_message(theo, status=status, text="Here is what I promised you.", send_at=at, cause=cause)
     paid = make_message(theo, status=Status.READ, text="The beach, as you asked.", price_cents=1_250)
     paid.attachments.create(creator=creator, url=BEACH, position=0)
 

@@ -6,9 +6,10 @@ themes at three widths. WebP keeps the folder small. Names are ``<page>-<width>-
 
 import base64
 import sys
+from datetime import timedelta
 from pathlib import Path
 
-from playwright.sync_api import CDPSession, Page, sync_playwright
+from playwright.sync_api import CDPSession, Page, expect, sync_playwright
 
 from tests import chromium
 from tests.serving import environment, served, session_of
@@ -38,10 +39,10 @@ def main(wanted: list[str]) -> None:
             context = browser.new_context(reduced_motion="reduce")
             page = context.new_page()
             devtools = context.new_cdp_session(page)
+            # The pages would say, and rightly, that nothing sends.
+            Dispatch.note(heartbeat_at=database_now() + timedelta(days=1))
             for row in PAGES:
                 if row.name not in LEFT_OUT and (not wanted or row.name in wanted):
-                    # The pages would say, and rightly, that nothing sends.
-                    Dispatch.note(heartbeat_at=database_now())
                     page.goto("about:blank")
                     context.clear_cookies()
                     if row.signed_in:
@@ -54,9 +55,11 @@ def main(wanted: list[str]) -> None:
 
 
 def _take(page: Page, devtools: CDPSession, address: str, name: str) -> None:
+    page.goto(address)
     for width, height in WIDTHS.items():
         page.set_viewport_size({"width": width, "height": height})
-        page.goto(address)
+        # The fan's card comes a moment after the page.
+        expect(page.locator("#card-body .skeleton:visible")).to_have_count(0)
         for theme in ("light", "dark"):
             page.emulate_media(color_scheme=theme)
             shot = devtools.send("Page.captureScreenshot", {"format": "webp", "quality": QUALITY})

@@ -24,7 +24,11 @@ def top_of(page: Page, message: Message) -> float:
     return box["y"]
 
 
-def test_from_sign_in_to_a_reply(page: Page, live_server: LiveServer, user: User, conversation: Conversation) -> None:
+@pytest.mark.parametrize("width", [1440, 900, 390])
+def test_from_sign_in_to_a_reply(
+    page: Page, live_server: LiveServer, user: User, conversation: Conversation, width: int
+) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
     page.goto(f"{live_server.url}/")
     page.get_by_label("Username").fill(user.username)
     page.get_by_label("Password").fill(PASSWORD)
@@ -37,6 +41,9 @@ def test_from_sign_in_to_a_reply(page: Page, live_server: LiveServer, user: User
     bubble = page.locator("#thread .message", has_text="How was your day?")
     expect(bubble).to_contain_text("Waiting")
     expect(page.get_by_label("Message to Daniel")).to_have_value("")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    if width < 768:
+        page.get_by_role("link", name="All conversations").click()
     expect(page.locator(".row-preview")).to_contain_text("Hello Daniel! How was your day?")
     assert Message.objects.get().text == "Hello Daniel!\nHow was your day?"
 

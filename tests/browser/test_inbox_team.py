@@ -51,7 +51,7 @@ def test_what_was_typed_survives_a_reload_and_is_gone_once_sent(opened: Page) ->
     assert not Draft.objects.exists()
 
 
-@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize("width", [1440, 900, 390])
 def test_undo_puts_the_text_back_before_what_was_typed_since(opened: Page, user: User, width: int) -> None:
     User.objects.filter(pk=user.pk).update(undo_seconds=10)
     opened.set_viewport_size(ViewportSize(width=width, height=900))

@@ -20,7 +20,7 @@ def settings_page(page: Page, live_server: LiveServer, creator: Creator, sign_in
     return page
 
 
-@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize("width", [1440, 900, 390])
 def test_an_invited_chatter_comes_in_with_the_link(
     width: int, settings_page: Page, browser: Browser, creator: Creator
 ) -> None:
