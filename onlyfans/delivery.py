@@ -31,7 +31,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Exists, Q
 
 from crm.clock import database_now
-from crm.models import Campaign, Creator, Dispatch, HoldCause, Line, Message, PauseCause
+from crm.models import Attachment, Campaign, Creator, Dispatch, HoldCause, Line, Message, PauseCause
 from crm.models.messages import OUTCOME_OPEN, Status
 from crm.prepared import Given, Prepared
 from onlyfans import breaker, gate
@@ -232,12 +232,15 @@ _MAY_BEGIN: Prepared[Line] = Prepared(
 )
 
 
+_MEDIA: Prepared[Attachment] = Prepared(lambda: Attachment.objects.filter(message_id=Given("message_id")))
+
+
 def _parcel(message: Message) -> Parcel:
     return Parcel(
         chat_id=message.conversation.fan.platform_id,
         text=message.text,
         price_cents=message.price_cents,
-        media_ids=[attachment.provider_media_id for attachment in message.attachments.all()],
+        media_ids=[attachment.provider_media_id for attachment in _MEDIA(message_id=message.pk)],
     )
 
 

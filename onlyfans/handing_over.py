@@ -15,6 +15,7 @@ from crm.clock import database_now
 from crm.correlation import correlated
 from crm.models import Dispatch, HoldCause, Line, Message
 from crm.models.messages import Status
+from crm.prepared import Given, Prepared
 from onlyfans import breaker, gate
 from onlyfans.delivery import NOT_CONNECTED_HOLD, connection_of, gate_is_down, is_by_hand, is_connected
 from onlyfans.faultpoints import reached
@@ -35,15 +36,19 @@ BROKEN_HOLD = timedelta(seconds=30)
 SLOW_CALL = timedelta(seconds=2)
 
 
+_FIRST_DUE: Prepared[Line] = Prepared(lambda: Line.objects.due(Given("now")).only("pk")[:1])
+
+
 def hand_over(carry: Carrier) -> int:
     """Serve every line that is due, once each, longest-waiting first; the answer is how many messages went.
 
     Raises QueueUnavailable after putting back what could not be handed over.
     """
-    lines = list(Line.objects.due(database_now()).select_related("creator__connection")[:LINES_AT_ONCE])
-    # Asked only when there is something to do: the loop comes by four times a second.
-    if not lines or Dispatch.is_stopped():
+    now = database_now()
+    # The loop comes by four times a second at least; mostly nothing is due.
+    if not _FIRST_DUE(now=now) or Dispatch.is_stopped():
         return 0
+    lines = list(Line.objects.due(now).select_related("creator__connection")[:LINES_AT_ONCE])
     may_go = _look(lines)
     return sum(_serve_alone(line, may_go.get(line.pk), carry) for line in lines if _begin_to_serve(line))
 

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from crm.clock import database_now
 from crm.pace import TEXT_MAX as PACE_MAX
+from crm.prepared import Given
 
 REASON_MAX = 300
 
@@ -84,7 +85,7 @@ class LineQuerySet(models.QuerySet["Line"]):
     def end_errand(self, creator_id: int) -> None:
         self.filter(creator_id=creator_id).update(errand_until=None)
 
-    def due(self, now: datetime) -> Self:
+    def due(self, now: datetime | Given) -> Self:
         """Lines to look at now, those served longest ago first."""
         return self.filter(
             Q(hold_until__isnull=True) | Q(hold_until__lte=now), wake_at__lte=now, paused_at__isnull=True

@@ -653,6 +653,12 @@ class TestStop:
 
         assert "Stop all sending" in answer.text
 
+    def test_what_is_over_its_threshold_stands_in_the_list(self, admin_client: Client) -> None:
+        Dispatch.ensured()
+        Dispatch.note(warnings={"queue_depth": "The queue is 101 deep, more than 100."})
+
+        assert "The queue is 101 deep" in admin_client.get(reverse("admin:crm_dispatch_changelist")).content.decode()
+
     def test_whoever_may_change_dispatch_may_stop_it(self, staff: Callable[..., Client]) -> None:
         run(staff("view_dispatch", "change_dispatch"), "stop_all_sending", Dispatch.ensured())
 

@@ -2,8 +2,10 @@
 
 import random
 import time
+from collections.abc import Callable
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 
 import pytest
 
@@ -49,6 +51,40 @@ def test_f26_a_campaign_that_is_paused_resumed_and_cancelled_at_random_reaches_n
     until(lambda: not scene.count(*CANCELLABLE, Status.SENDING), 60, "what had begun has ended")
 
     assert not scene.messages.filter(sending_at__gt=cancelled_at + timedelta(seconds=1)).exists()
+    scene.accepted |= set(scene.messages.values_list("public_id", flat=True))
+    scene.ends = {Status.CANCELLED: scene.count(Status.CANCELLED)}
+
+
+def test_no_call_begins_a_second_after_a_stop_whatever_was_stopped(scene: Scene) -> None:
+    creator = scene.creator(pace="100/1")
+    campaign = launched(scene, creator)
+    stops: list[tuple[Callable[[], object], Callable[[], object]]] = [
+        (lambda: Dispatch.stop_sending(reason="fire", now=database_now()), Dispatch.resume_sending),
+        (
+            lambda: creator.line.pause(reason="a pause", now=database_now()),
+            lambda: creator.line.resume(now=database_now()),
+        ),
+        (lambda: campaigning.pause(campaign), lambda: campaigning.resume(campaign)),
+    ]
+
+    def more_are_there(*, than: int) -> bool:
+        return len(scene.on_the_platform()) > than
+
+    def is_past(moment: datetime) -> bool:
+        return database_now() > moment
+
+    for stop, go_on in stops:
+        before = len(scene.on_the_platform())
+        until(partial(more_are_there, than=before), 60, "it is under way")
+        stop()
+        last_call_at = database_now() + timedelta(seconds=1)
+        until(partial(is_past, last_call_at + timedelta(seconds=1)), 60, "time passes")
+
+        assert not scene.messages.filter(sending_at__gt=last_call_at).exists()
+        go_on()
+
+    campaigning.cancel(campaign)
+    until(lambda: not scene.count(*CANCELLABLE, Status.SENDING), 60, "what had begun has ended")
     scene.accepted |= set(scene.messages.values_list("public_id", flat=True))
     scene.ends = {Status.CANCELLED: scene.count(Status.CANCELLED)}
 
