@@ -18,7 +18,7 @@ from crm.importing import cells, moments, money
 from crm.importing.columns import DATE_FIELDS, MONEY_FIELDS, Columns, Kind, columns_of
 from crm.importing.encoding import Doubled, encoding_of, encoding_said, looks_doubled, text_of
 from crm.importing.problems import BadCell, CannotImport
-from crm.importing.records import Record, Refused, records, separator_of
+from crm.importing.records import LINE_MAX, RECORD_LINES_MAX, RECORD_MAX, Record, Refused, records, separator_of
 from crm.importing.rows import AS_IT_IS, Options, Reading
 
 #: Opens the file's bytes anew, from the beginning.
@@ -130,14 +130,21 @@ def _header(record: Record | Refused | None, options: Options) -> Columns:
     if record is None:
         raise CannotImport("empty", _("The file is empty."))
     if isinstance(record, Refused):
-        raise CannotImport(
-            "bad_header", _("The header in line %(line)s cannot be read: it is too long, or a quote is not closed.")
-            % {"line": record.line}
-        )  # fmt: skip
+        raise CannotImport("bad_header", _unreadable(record))
     names = [cell.strip() for cell in record.cells]
     if any("\0" in name for name in names):
         raise CannotImport("bad_header", _("There is a NUL character in the header."))
     return columns_of(names, kind=options.kind, mapping=options.mapping)
+
+
+def _unreadable(header: Refused) -> str:
+    if header.code == "line_too_long":
+        return _(
+            "The header in line %(line)s is longer than %(limit)s characters, which is the most that a line can have."
+        ) % {"line": header.line, "limit": f"{LINE_MAX:,}"}
+    return _(
+        "A quote in the header in line %(line)s is not closed within %(lines)s lines and %(limit)s characters."
+    ) % {"line": header.line, "lines": RECORD_LINES_MAX, "limit": f"{RECORD_MAX:,}"}
 
 
 @lru_cache(65_536)

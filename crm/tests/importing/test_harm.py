@@ -1,9 +1,15 @@
 """F24: files made to do harm. They cost a reason, not memory, and no good row is lost."""
 
 import io
+import json
+import os
+import subprocess
+import sys
 from collections import Counter
+from pathlib import Path
 
 import pytest
+from django.conf import settings
 
 from crm.importing.problems import CannotImport
 from crm.importing.records import LINE_MAX, Record, Refused, records
@@ -76,10 +82,55 @@ def test_a_file_of_quotes_is_read_in_time_that_its_length_bounds(monkeypatch: py
 
 
 def test_a_header_that_never_ends_is_refused() -> None:
-    with pytest.raises(CannotImport) as refusal:
+    with pytest.raises(CannotImport, match="longer than 65,536 characters") as refusal:
         survey(lambda: io.BytesIO(("Username" + ",c" * LINE_MAX).encode()), Options())
 
     assert refusal.value.code == "bad_header"
+
+
+TEN_MB = 10 * 1024 * 1024
+WARM_UP = "good"
+#: Files of 10 MB, and what is said of them.
+HARM = {
+    WARM_UP: (HEADER + GOOD, set()),
+    "one cell": (HEADER + "1,bo," + "x" * TEN_MB, {"The line is longer than 65536 characters."}),
+    "one line": (HEADER + "1," * (TEN_MB // 2), {"The line is longer than 65536 characters."}),
+    "a million columns": (
+        "Username" + ",c" * (TEN_MB // 2),
+        {"The header in line 1 is longer than 65,536 characters, which is the most that a line can have."},
+    ),
+    "300 columns": (
+        "Username" + ",c" * 300 + "\n" + GOOD * (TEN_MB // len(GOOD)),
+        {"The header has 301 columns; at most 200 can be read."},
+    ),
+    "NULs": (HEADER + "\0" * TEN_MB, {"The line is longer than 65536 characters."}),
+    "an open quote": (
+        HEADER + '1,"bo,Bo\n' + f"2,cy,{'y' * 190}\n" * (TEN_MB // 196),
+        {"A quote is opened here and not closed as it should be. Close it, or write it twice."},
+    ),
+    "an open quote in the header": (
+        '"Username,Name\n' + f"2,cy,{'y' * 190}\n" * (TEN_MB // 196),
+        {"A quote in the header in line 1 is not closed within 100 lines and 131,000 characters."},
+    ),
+}
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="Only Linux says how much memory it took.")
+def test_ten_megabytes_of_harm_are_refused_by_their_limit_in_little_memory(tmp_path: Path) -> None:
+    for name, (content, _said) in HARM.items():
+        (tmp_path / f"{name}.csv").write_text(content)
+    files = [str(tmp_path / f"{name}.csv") for name in HARM]
+
+    command = [sys.executable, "-m", "crm.tests.importing.reading_harm", *files]
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "huntaze.settings"}
+    done = subprocess.run(command, cwd=settings.BASE_DIR, env=environment, capture_output=True, text=True, check=True)
+    found = json.loads(done.stdout)
+
+    assert {name: set(each["said"]) for name, each in found.items()} == {name: said for name, (_, said) in HARM.items()}
+    assert {name: sum(each["said"].values()) for name, each in found.items() if name != WARM_UP} == dict.fromkeys(
+        HARM.keys() - {WARM_UP}, 1
+    )
+    assert max(each["memory"] for each in found.values()) <= 60
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
