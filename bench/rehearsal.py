@@ -9,7 +9,7 @@ Each row says what was seen, the goal, and whether it is met; one that is MISSED
 
   --fans N       so many fans in the file (100,000)
   --audience N   so many of them whom the campaign is for, those included whom it leaves out (20,000)
-  --sends N      so many are sent before the pause, and again before the cancellation (2,500)
+  --sends N      so many are sent before the pause, and again before the cancellation (1,200)
   --requests N   so many requests of each page and size (40)
   --postgresql   on PostgreSQL instead of SQLite
   --home PATH    where the product lives and logs, and what it leaves is kept; else nowhere
@@ -41,7 +41,8 @@ from tests.reader import Page, Reader  # noqa: E402
 
 #: The goals. What is on its way when a campaign is stopped may still arrive, for so long.
 LAUNCH_SECONDS, STOPS_SECONDS, TIMES_THE_DEMO = 5.0, 1.0, 1.5
-UNLIMITED = "100000/1"
+#: Without the gap that a burst else has, so that the workers always have something at hand.
+UNLIMITED = "100000/1:1000"
 #: A campaign leaves out who got something in so many hours, and who is in this segment.
 HOURS, SEGMENT, SPENT_MIN = 24, "Big spenders", 9_000
 #: So many are written to beforehand, enough to fill a page of who is left out, and so many blocked.
@@ -59,7 +60,7 @@ ANY_NUMBER = r"[\d.,\s  ]+"
 class Size:
     fans: int = 100_000
     audience: int = 20_000
-    sends: int = 2_500
+    sends: int = 1_200
     requests: int = 40
 
 
@@ -180,7 +181,7 @@ class Business:
         self.addresses["import result"] = page.address
         return took
 
-    def _when_done(self, page: Page, seconds: float = 600) -> Page:
+    def _when_done(self, page: Page, seconds: float = 1_800) -> Page:
         deadline = time.monotonic() + seconds
         while 'class="progress"' in page.text:
             assert time.monotonic() < deadline, page.words
@@ -396,7 +397,7 @@ class Rehearsal:
             if entry["text"].startswith("Rehearsal:")
         ]
 
-    def _wait(self, condition: Callable[[], object], seconds: float = 600) -> None:
+    def _wait(self, condition: Callable[[], object], seconds: float = 1_800) -> None:
         """Look now and then: a page that is asked for all the time takes the machine from what it waits for."""
         deadline = time.monotonic() + seconds
         while not condition():
@@ -435,6 +436,7 @@ PAGES: dict[str, Callable[[Business], str]] = {
 #: How the product is started: as fast as it can, with a platform that takes everything.
 ENVIRONMENT = {
     "HUNTAZE_PACE": UNLIMITED,
+    "HUNTAZE_BURST_GAP_SECONDS": "0",
     "SIMULATOR_GAP": "0",
     "SIMULATOR_REPLY_PROBABILITY": "0",
     "WORKER_CONCURRENCY": str(WORKERS),
@@ -453,7 +455,7 @@ def rehearse(home: Path, size: Size, **environment: str) -> Iterator[Seen]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name, number in (("fans", 100_000), ("audience", 20_000), ("sends", 2_500), ("requests", 40)):
+    for name, number in (("fans", 100_000), ("audience", 20_000), ("sends", 1_200), ("requests", 40)):
         parser.add_argument(f"--{name}", type=int, default=number)
     parser.add_argument("--postgresql", action="store_true")
     parser.add_argument("--home", type=Path)
