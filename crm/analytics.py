@@ -1,97 +1,29 @@
 """Figures: what a creator earned, from whom, and how it is going. Each is defined here, once, for page, API and file.
 
-A figure is counted by the database from rows that can be listed. Days are those of the creator's clock. Money of two
-currencies is never added. Where no row can tell, the answer is None and not 0.
+A figure is the sum of its days, which ``crm/counting.py`` counts from rows that can be listed. Days are those of the
+creator's clock. Money of two currencies is never added. Where no row can tell, the answer is None and not 0.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
-from enum import StrEnum
-from typing import Any
-from zoneinfo import ZoneInfo
+from datetime import date, datetime, timedelta
+from functools import cached_property
 
-from django.core.exceptions import ValidationError
-from django.db.models import (
-    Count,
-    DurationField,
-    ExpressionWrapper,
-    F,
-    OuterRef,
-    Q,
-    QuerySet,
-    Subquery,
-    Sum,
-    Value,
-)
-from django.utils.translation import gettext as _
+from django.db.models import Count, Exists, OuterRef, QuerySet, Subquery, Sum
+from django.db.models.functions import Coalesce
 
-from crm.models import Campaign, Creator, Fan, Message, SubscriptionEvent, Transaction
-from crm.models.messages import ON_THE_PLATFORM, Direction
+from crm import counting
+from crm.counting import Counts, Source, Takings
+from crm.models import Campaign, Census, Creator, Fan, Message, SubscriptionEvent, Transaction
+from crm.periods import Period, Unit, bucket_of
 
 #: A fan who was seen in so many days is active.
 ACTIVE_DAYS = 30
 TOP_FANS = 10
 CAMPAIGNS_MAX = 50
-DAYS_DEFAULT, DAYS_MAX, BUCKETS_MAX = 30, 3660, 400
-
-
-class Unit(StrEnum):
-    DAY = "day"
-    WEEK = "week"
-    MONTH = "month"
-
-
-@dataclass(frozen=True, slots=True)
-class Period:
-    """Days of a creator's clock, both ends included."""
-
-    zone: ZoneInfo
-    first: date
-    last: date
-
-    @classmethod
-    def chosen(cls, zone: ZoneInfo, first: date | None, last: date | None, *, now: datetime) -> "Period":
-        """From ``first`` to ``last``; without them the ``DAYS_DEFAULT`` days until today. Raises ValidationError."""
-        last = last or now.astimezone(zone).date()
-        first = first or last - timedelta(days=DAYS_DEFAULT - 1)
-        if not date(1970, 1, 1) < first <= last < date(9000, 1, 1) or (last - first).days >= DAYS_MAX:
-            words = _("From 1 to %(max)d days, the first before the last.") % {"max": DAYS_MAX}
-            raise ValidationError({"from": [words]})
-        return cls(zone, first, last)
-
-    @property
-    def begins(self) -> datetime:
-        return _midnight(self.first, self.zone)
-
-    @property
-    def ends(self) -> datetime:
-        """The first moment that is not in it any more."""
-        return _midnight(self.last + timedelta(days=1), self.zone)
-
-    @property
-    def previous(self) -> "Period":
-        """As many days, just before."""
-        days = (self.last - self.first).days + 1
-        return Period(self.zone, self.first - timedelta(days=days), self.first - timedelta(days=1))
-
-    def buckets(self, unit: Unit) -> list[date]:
-        """The first day of every bucket that has a day in the period; weeks begin on Monday.
-
-        Raises ValidationError when there are more than ``BUCKETS_MAX``.
-        """
-        first, found = _bucket_of(self.first, unit), []
-        while first <= self.last:
-            found.append(first)
-            first = _next_bucket(first, unit)
-        if len(found) > BUCKETS_MAX:
-            words = _("At most %(max)d at once: choose fewer days, or weeks or months.") % {"max": BUCKETS_MAX}
-            raise ValidationError({"unit": [words]})
-        return found
-
-    def within(self, bucket: date, unit: Unit) -> tuple[date, date]:
-        """The first and the last of its days that are in the bucket beginning with ``bucket``."""
-        return max(bucket, self.first), min(_next_bucket(bucket, unit) - timedelta(days=1), self.last)
+#: Of so many fans and more, what was counted so long ago still counts; it is said when that was.
+MANY_FANS, COUNTED_WITHIN = 10_000, timedelta(minutes=15)
+COUNTED_EVERY = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,11 +53,22 @@ class Turnover:
 
 @dataclass(frozen=True, slots=True)
 class ReplyTime:
-    """From a fan's first message since our last one until our answer. Campaigns are no answers."""
+    """From a fan's first message since our last one until our answer. Campaigns are no answers.
+
+    To the second up to an hour, then to the minute, and to the hour from a day on.
+    """
 
     median: timedelta | None
     answered: int
     unanswered: int
+
+
+@dataclass(frozen=True, slots=True)
+class Replies:
+    """``time`` is None where nobody wrote in the bucket."""
+
+    first: date
+    time: ReplyTime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,21 +77,174 @@ class Earnings:
     money: Sequence[Money]
 
 
+@dataclass(frozen=True, slots=True)
+class Fans:
+    """How the creator's fans stand: how many, how many active, and what all of them ever spent, in their currency.
+
+    None is what nobody can know any more.
+    """
+
+    total: int
+    active: int | None
+    value_cents: int | None
+    counted_at: datetime
+
+
+# --- Periods
+
+
+class Figures:
+    """Of one period; ``before`` has those of as many days just before."""
+
+    def __init__(self, creator: Creator, period: Period, *, now: datetime) -> None:
+        self.creator, self.period, self.now = creator, period, now
+        today = now.astimezone(period.zone).date()
+        known = Period(period.zone, period.previous.first, max(period.last, today))
+        self._ledger = _Ledger(creator, counting.counts_of(creator, known))
+
+    @cached_property
+    def before(self) -> "Figures":
+        other = object.__new__(Figures)
+        other.creator, other.period, other.now = self.creator, self.period.previous, self.now
+        other._ledger = self._ledger
+        return other
+
+    def revenue(self, kinds: Collection[str] = ()) -> Sequence[Money] | None:
+        """By currency; None when no payment of this creator is known at all."""
+        money = _by_currency(self._takings(kinds))
+        return money if money or self._ledger.has_payments else None
+
+    def revenue_by(self, unit: Unit, kinds: Collection[str] = ()) -> Sequence[Bucket]:
+        """Every day, week or month of the period, also those in which nothing came in."""
+        return [Bucket(first, _by_currency(_takings(days, kinds))) for first, days in self._buckets(unit)]
+
+    def campaign_revenue(self) -> Sequence[Money] | None:
+        """The part of the revenue that campaigns brought, by currency; None when no payment is known at all."""
+        money = _by_currency((source, each) for source, each in self._takings() if source[2] is not None)
+        return money if money or self._ledger.has_payments else None
+
+    def campaign_earnings(self) -> Sequence[Earnings]:
+        """What fans paid in the period because of each campaign; those that earned most come first."""
+        sums: dict[tuple[int, str], Takings] = {}
+        for (_kind, currency, campaign), takings in self._takings():
+            if campaign is not None:
+                sums.setdefault((campaign, currency), Takings()).add(takings)
+        best = sorted(sums.items(), key=lambda pair: (-pair[1].amount_cents, pair[0]))[:CAMPAIGNS_MAX]
+        money: dict[int, list[Money]] = {}
+        for (campaign, currency), takings in best:
+            money.setdefault(campaign, []).append(_money(currency, takings))
+        campaigns = Campaign.objects.in_bulk(money)
+        return [Earnings(campaigns[key], earned) for key, earned in money.items()]
+
+    def subscribers(self, kind: SubscriptionEvent.Kind) -> int | None:
+        """How many subscriptions began or expired in the period; None when no such thing was ever told."""
+        how_many = sum(day.turns.get(kind, 0) for day in self._days())
+        return how_many if how_many or self._ledger.has_subscriptions else None
+
+    def subscribers_by(self, unit: Unit) -> Sequence[Turnover]:
+        """Every day, week or month of the period, also those in which nobody came or left."""
+        kinds = (SubscriptionEvent.Kind.STARTED, SubscriptionEvent.Kind.EXPIRED)
+        return [
+            Turnover(first, *(sum(day.turns.get(kind, 0) for day in days) for kind in kinds))
+            for first, days in self._buckets(unit)
+        ]
+
+    def reply_time(self) -> ReplyTime | None:
+        """How fast fans who wrote in the period were answered; None when nobody wrote."""
+        return _reply_time(self._days())
+
+    def reply_time_by(self, unit: Unit) -> Sequence[Replies]:
+        """Every day, week or month of the period, also those in which nobody wrote."""
+        return [Replies(first, _reply_time(days)) for first, days in self._buckets(unit)]
+
+    @cached_property
+    def fans(self) -> Fans:
+        """As they stand now; of ``MANY_FANS`` and more, as they were counted ``COUNTED_WITHIN`` before at most."""
+        for counted in self._censuses:
+            if counted.fans >= MANY_FANS and counted.counted_at > self.now - COUNTED_WITHIN:
+                return Fans(counted.fans, counted.active_fans, counted.value_cents, counted.counted_at)
+        return _counted(self.creator, self.now)
+
+    @cached_property
+    def fans_before(self) -> Fans:
+        """How those who are fans now stood when the period began: who had joined, what they had paid by then.
+
+        Who was active is known of days on which it was counted. What was spent is not where no payment is known.
+        """
+        came = _arrived_since(self.creator, self.period.begins)
+        paid = sum(
+            each.of_fans_cents
+            for day, counts in self._ledger.days.items()
+            for (_kind, currency, _campaign), each in counts.takings.items()
+            if day >= self.period.first and currency == self.creator.currency
+        )
+        there = (each.active_fans for each in self._censuses if each.day == self.period.previous.last)
+        return Fans(
+            total=max(self.fans.total - came, 0),
+            active=next(there, None),
+            value_cents=max((self.fans.value_cents or 0) - paid, 0) if self._ledger.has_payments else None,
+            counted_at=self.period.begins,
+        )
+
+    @cached_property
+    def _censuses(self) -> list[Census]:
+        """Today's and that of the last day before the period, as far as they were taken."""
+        days = (self.now.astimezone(self.period.zone).date(), self.period.previous.last)
+        return list(Census.objects.filter(creator=self.creator, day__in=days))
+
+    def _days(self) -> list[Counts]:
+        return [self._ledger.days[day] for day in self.period.days()]
+
+    def _buckets(self, unit: Unit) -> Iterator[tuple[date, list[Counts]]]:
+        days: dict[date, list[Counts]] = {first: [] for first in self.period.buckets(unit)}
+        for day in self.period.days():
+            days[bucket_of(day, unit)].append(self._ledger.days[day])
+        yield from days.items()
+
+    def _takings(self, kinds: Collection[str] = ()) -> Iterator[tuple[Source, Takings]]:
+        return _takings(self._days(), kinds)
+
+
+class _Ledger:
+    """The days that were counted, and whether there is anything at all beyond them."""
+
+    def __init__(self, creator: Creator, days: Mapping[date, Counts]) -> None:
+        self.creator, self.days = creator, days
+
+    @property
+    def has_payments(self) -> bool:
+        return any(counts.takings for counts in self.days.values()) or self._ever[0]
+
+    @property
+    def has_subscriptions(self) -> bool:
+        return any(counts.turns for counts in self.days.values()) or self._ever[1]
+
+    @cached_property
+    def _ever(self) -> tuple[bool, bool]:
+        rows = (Transaction.objects, SubscriptionEvent.objects)
+        told = (Exists(each.filter(creator=OuterRef("pk"))) for each in rows)
+        found: tuple[bool, bool] = Creator.objects.filter(pk=self.creator.pk).values_list(*told).get()
+        return found
+
+
 # --- Fans
 
 
-def total_fans(creator: Creator) -> int:
-    return Fan.objects.filter(creator=creator).count()
-
-
-def active_fans(creator: Creator, now: datetime) -> int:
-    """Seen in the last ``ACTIVE_DAYS`` days. Who was active earlier cannot be known: only the last time is."""
-    return Fan.objects.filter(creator=creator, last_seen_at__gte=now - timedelta(days=ACTIVE_DAYS)).count()
-
-
-def lifetime_value(creator: Creator) -> int:
-    """Of all fans together, in cents of the creator's currency."""
-    return Fan.objects.filter(creator=creator).aggregate(sum=Sum("value_cents"))["sum"] or 0
+def take_census(creator: Creator, *, now: datetime) -> None:
+    """Keep how the fans stand for the pages, and for the time when this day is over."""
+    if Census.objects.filter(creator=creator, counted_at__gt=now - COUNTED_EVERY).exists():
+        return
+    stand = _counted(creator, now)
+    Census.objects.update_or_create(
+        creator=creator,
+        day=now.astimezone(creator.zone).date(),
+        defaults={
+            "counted_at": now,
+            "fans": stand.total,
+            "active_fans": stand.active or 0,
+            "value_cents": stand.value_cents or 0,
+        },
+    )
 
 
 def top_fans(creator: Creator) -> QuerySet[Fan]:
@@ -156,25 +252,26 @@ def top_fans(creator: Creator) -> QuerySet[Fan]:
     return Fan.objects.filter(creator=creator, value_cents__gt=0).order_by("-value_cents", "-pk")[:TOP_FANS]
 
 
-def subscribers(creator: Creator, period: Period, kind: SubscriptionEvent.Kind) -> int | None:
-    """How many subscriptions began or expired in the period; None when no such thing was ever told."""
-    told = SubscriptionEvent.objects.filter(creator=creator)
-    how_many = told.filter(kind=kind, occurred_at__gte=period.begins, occurred_at__lt=period.ends).count()
-    return how_many if how_many or told.exists() else None
-
-
-def subscribers_by(creator: Creator, period: Period, unit: Unit) -> Sequence[Turnover]:
-    """Every day, week or month of the period, also those in which nobody came or left."""
-    kinds = (SubscriptionEvent.Kind.STARTED, SubscriptionEvent.Kind.EXPIRED)
-
-    def of(days: Period) -> QuerySet:
-        told = SubscriptionEvent.objects.filter(
-            creator=creator, kind__in=kinds, occurred_at__gte=days.begins, occurred_at__lt=days.ends
+def _counted(creator: Creator, now: datetime) -> Fans:
+    """One statement, each part of which reads one index."""
+    own = Fan.objects.filter(creator=OuterRef("pk")).order_by().values("creator")
+    active = own.filter(last_seen_at__gte=now - timedelta(days=ACTIVE_DAYS))
+    total, seen, value = (
+        Creator.objects.filter(pk=creator.pk)
+        .values_list(
+            Coalesce(Subquery(own.annotate(number=Count("*")).values("number")), 0),
+            Coalesce(Subquery(active.annotate(number=Count("*")).values("number")), 0),
+            Coalesce(Subquery(own.filter(value_cents__gt=0).annotate(sum=Sum("value_cents")).values("sum")), 0),
         )
-        return told.values("kind").annotate(number=Count("*"))
+        .get()
+    )
+    return Fans(total, seen, value, now)
 
-    found = {(row["first"], row["kind"]): row["number"] for row in _each_bucket(period, unit, of)}
-    return [Turnover(day, *(found.get((day, kind), 0) for kind in kinds)) for day in period.buckets(unit)]
+
+def _arrived_since(creator: Creator, moment: datetime) -> int:
+    """Fans who joined since then; where that is not known, of whom we first heard since then."""
+    arrived = Fan.objects.alias(arrived=Coalesce("joined_at", "created_at"))
+    return arrived.filter(creator=creator, arrived__gte=moment).count()
 
 
 # --- Money
@@ -186,42 +283,9 @@ def payments(creator: Creator, period: Period, kinds: Iterable[str] = ()) -> Que
     return rows.filter(kind__in=list(kinds)) if kinds else rows
 
 
-def revenue(creator: Creator, period: Period, kinds: Iterable[str] = ()) -> Sequence[Money] | None:
-    """By currency; None when no payment of this creator is known at all."""
-    money = _by_currency(payments(creator, period, kinds))
-    return money if money or Transaction.objects.filter(creator=creator).exists() else None
-
-
 def sums(rows: QuerySet[Transaction]) -> Sequence[Money]:
     """Of these payments, by currency."""
-    return _by_currency(rows)
-
-
-def revenue_by(creator: Creator, period: Period, unit: Unit, kinds: Iterable[str] = ()) -> Sequence[Bucket]:
-    """Every day, week or month of the period, also those in which nothing came in."""
-    found: dict[date, list[Money]] = {day: [] for day in period.buckets(unit)}
-    for row in _each_bucket(period, unit, lambda days: _summed(payments(creator, days, kinds).values("currency"))):
-        found[row["first"]].append(_money(row))
-    for money in found.values():
-        money.sort(key=lambda each: each.currency)
-    return [Bucket(day, money) for day, money in found.items()]
-
-
-def campaign_revenue(creator: Creator, period: Period) -> Sequence[Money] | None:
-    """The part of the revenue that campaigns brought, by currency; None when no payment is known at all."""
-    money = _by_currency(payments(creator, period).filter(campaign__isnull=False))
-    return money if money or Transaction.objects.filter(creator=creator).exists() else None
-
-
-def campaign_earnings(creator: Creator, period: Period) -> Sequence[Earnings]:
-    """What fans paid in the period because of each campaign; those that earned most come first."""
-    of_campaigns = payments(creator, period).filter(campaign__isnull=False)
-    sums = _summed(of_campaigns.values("campaign", "currency")).order_by("-amount", "campaign")[:CAMPAIGNS_MAX]
-    money: dict[int, list[Money]] = {}
-    for row in sums:
-        money.setdefault(row["campaign"], []).append(_money(row))
-    campaigns = Campaign.objects.in_bulk(money)
-    return [Earnings(campaigns[key], earned) for key, earned in money.items()]
+    return [_summed_money(row) for row in _summed(rows.values("currency")).order_by("currency")]
 
 
 def earned(campaigns: Iterable[Campaign]) -> Mapping[int, Sequence[Money]]:
@@ -229,7 +293,7 @@ def earned(campaigns: Iterable[Campaign]) -> Mapping[int, Sequence[Money]]:
     of_campaigns = Transaction.objects.filter(campaign__in=[campaign.pk for campaign in campaigns])
     money: dict[int, list[Money]] = {}
     for row in _summed(of_campaigns.values("campaign", "currency")).order_by("campaign", "currency"):
-        money.setdefault(row["campaign"], []).append(_money(row))
+        money.setdefault(row["campaign"], []).append(_summed_money(row))
     return money
 
 
@@ -242,39 +306,63 @@ def purchases(campaigns: Iterable[Campaign]) -> Mapping[int, int]:
 # --- Conversations
 
 
-def reply_time(creator: Creator, period: Period) -> ReplyTime | None:
-    """How fast fans who wrote in the period were answered; None when nobody wrote."""
-    thread = Message.objects.filter(conversation=OuterRef("conversation")).filter(
-        Q(direction=Direction.IN) | Q(status__in=ON_THE_PLATFORM, campaign__isnull=True)
-    )
-    earlier = Q(send_at__lt=OuterRef("send_at")) | Q(send_at=OuterRef("send_at"), pk__lt=OuterRef("pk"))
-    before = thread.filter(earlier).order_by("-send_at", "-pk").values("direction")[:1]
-    answers = thread.filter(direction=Direction.OUT, send_at__gt=OuterRef("send_at"))
-    turns = (
-        Message.objects.filter(
-            creator=creator, direction=Direction.IN, send_at__gte=period.begins, send_at__lt=period.ends
-        )
-        .annotate(
-            before=Subquery(before), answered_at=Subquery(answers.order_by("send_at", "pk").values("sent_at")[:1])
-        )
-        .filter(Q(before__isnull=True) | Q(before=Direction.OUT))
-    )
-    counts = turns.aggregate(all=Count("pk"), answered=Count("pk", filter=Q(answered_at__isnull=False)))
-    if not counts["all"]:
+def questions(creator: Creator, period: Period) -> QuerySet[Message]:
+    """The rows that reply times are counted from: what a fan wrote first since our last answer; ``answered_at``."""
+    return counting.questions(creator).filter(send_at__gte=period.begins, send_at__lt=period.ends)
+
+
+# --- Kept
+
+
+def keep(now: datetime) -> None:
+    """Count what pages would else count: finished days, and how the fans stand. Dispatch does it beside its loop."""
+    for creator in Creator.objects.order_by("pk"):
+        take_census(creator, now=now)
+        counting.keep_days(creator, now=now)
+
+
+# --- Sums
+
+
+def _takings(days: Iterable[Counts], kinds: Collection[str] = ()) -> Iterator[tuple[Source, Takings]]:
+    for day in days:
+        for source, takings in day.takings.items():
+            if not kinds or source[0] in kinds:
+                yield source, takings
+
+
+def _by_currency(takings: Iterable[tuple[Source, Takings]]) -> list[Money]:
+    found: dict[str, Takings] = {}
+    for (_kind, currency, _campaign), each in takings:
+        found.setdefault(currency, Takings()).add(each)
+    return [_money(currency, found[currency]) for currency in sorted(found)]
+
+
+def _money(currency: str, takings: Takings) -> Money:
+    net = takings.net_cents if takings.with_net == takings.payments else None
+    return Money(currency, takings.amount_cents, net, takings.payments)
+
+
+def _reply_time(days: Iterable[Counts]) -> ReplyTime | None:
+    waits: dict[int, int] = {}
+    unanswered = 0
+    for day in days:
+        unanswered += day.unanswered
+        for seconds, number in day.waits.items():
+            waits[seconds] = waits.get(seconds, 0) + number
+    answered = sum(waits.values())
+    if not answered and not unanswered:
         return None
-    took = ExpressionWrapper(F("answered_at") - F("send_at"), output_field=DurationField())
-    answered = (
-        turns.filter(answered_at__isnull=False).annotate(took=took).order_by("took").values_list("took", flat=True)
-    )
-    median = answered[counts["answered"] // 2] if counts["answered"] else None
-    return ReplyTime(median, counts["answered"], counts["all"] - counts["answered"])
+    return ReplyTime(_median(waits, answered), answered, unanswered)
 
 
-# --- Sums and days
-
-
-def _by_currency(rows: QuerySet[Transaction]) -> list[Money]:
-    return [_money(row) for row in _summed(rows.values("currency")).order_by("currency")]
+def _median(waits: Mapping[int, int], answered: int) -> timedelta | None:
+    left = answered // 2
+    for seconds in sorted(waits):
+        left -= waits[seconds]
+        if left < 0:
+            return timedelta(seconds=seconds)
+    return None
 
 
 def _summed(groups: QuerySet) -> QuerySet:
@@ -283,38 +371,6 @@ def _summed(groups: QuerySet) -> QuerySet:
     )
 
 
-def _money(row: dict[str, int]) -> Money:
+def _summed_money(row: dict[str, int]) -> Money:
     net = row["net"] if row["with_net"] == row["payments"] else None
     return Money(str(row["currency"]), row["amount"], net, row["payments"])
-
-
-def _midnight(day: date, zone: ZoneInfo) -> datetime:
-    """When the day begins there, in UTC; where the clock jumps over midnight, at the jump."""
-    return datetime.combine(day, time(), zone).astimezone(UTC)
-
-
-def _each_bucket(period: Period, unit: Unit, of: Callable[[Period], QuerySet]) -> Iterator[dict[str, Any]]:
-    """The rows that ``of`` finds in each bucket, with its ``first`` day; one statement.
-
-    Each bucket is a range of an index, whose ends the creator's clock sets here. Let the database say for every row
-    to which local day it belongs, and SQLite asks Python a million times.
-    """
-    buckets = period.buckets(unit)
-    parts = [
-        of(Period(period.zone, *period.within(day, unit))).order_by().annotate(number_of_bucket=Value(number))
-        for number, day in enumerate(buckets)
-    ]
-    for row in parts[0].union(*parts[1:], all=True):
-        yield row | {"first": buckets[row["number_of_bucket"]]}
-
-
-def _bucket_of(day: date, unit: Unit) -> date:
-    if unit == Unit.WEEK:
-        return day - timedelta(days=day.weekday())
-    return day.replace(day=1) if unit == Unit.MONTH else day
-
-
-def _next_bucket(first: date, unit: Unit) -> date:
-    if unit == Unit.MONTH:
-        return (first + timedelta(days=31)).replace(day=1)
-    return first + timedelta(days=7 if unit == Unit.WEEK else 1)

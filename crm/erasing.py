@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 
 from crm.clock import database_now
 from crm.importing.forgetting import forget_files_with
-from crm.models import Conversation, Creator, Fan, KeptReply, Line, Message, Recipient, Tally
+from crm.models import Conversation, Creator, Day, Fan, KeptReply, Line, Message, Recipient, Tally
 from crm.models.campaigns import EXCLUDED
 from crm.models.messages import Status
 
@@ -41,6 +41,8 @@ def erase_fan(fan: Fan) -> None:
         for name in settings.ALSO_FORGET:
             import_string(name)(fan)
         fan.transactions.update(description="")
+        Day.objects.forget(fan.creator_id, messages.values_list("send_at", flat=True))
+        Day.objects.forget(fan.creator_id, fan.transactions.values_list("occurred_at", flat=True))
         _leave_campaigns(fan)
         _forget_replies(fan)
         forget_files_with(fan)

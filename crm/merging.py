@@ -9,7 +9,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import F
 
-from crm.models import Conversation, Creator, Fan, Line, Message, Transaction
+from crm.models import Conversation, Creator, Day, Fan, Line, Message, Transaction
 
 NAME_MAX, HANDLE_MAX = 200, 120
 
@@ -82,6 +82,8 @@ def _merge_conversations(kept: Fan, other: Fan, seq: int) -> None:
         Conversation.objects.filter(pk=theirs.pk).update(fan=kept, seq=seq)
         return
     Message.objects.filter(conversation=theirs).update(conversation=ours, seq=seq)
+    # Who answered whom is another story now.
+    Day.objects.forget(kept.creator_id, ours.messages.values_list("send_at", flat=True))
     Conversation.objects.filter(pk=ours.pk).update(unread_count=F("unread_count") + theirs.unread_count, seq=seq)
     newer = {
         "last_message_at": theirs.last_message_at,

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from crm import analytics, csv_text, exporting
-from crm.analytics import Money, Period, Unit
+from crm.analytics import Figures, Money, ReplyTime
 from crm.importing.cells import as_plain
 from crm.models import Creator, SubscriptionEvent
+from crm.periods import Period, Unit
 
 Rows = Iterator[Sequence[str]]
 
@@ -21,6 +22,9 @@ class Asked:
     unit: Unit = Unit.DAY
     kinds: Sequence[str] = ()
 
+    def figures(self, now: datetime) -> Figures:
+        return Figures(self.creator, self.period, now=now)
+
 
 def report(name: str, asked: Asked, *, now: datetime) -> Iterator[str]:
     """The file of one of ``REPORTS``, line by line."""
@@ -28,49 +32,57 @@ def report(name: str, asked: Asked, *, now: datetime) -> Iterator[str]:
 
 
 def _overview(asked: Asked, now: datetime) -> Rows:
-    creator, period, previous = asked.creator, asked.period, asked.period.previous
+    period, previous = asked.period, asked.period.previous
     yield ("Figure", "Currency", "Value", "Before", "From", "To", "Before From", "Before To", "Timezone")
     days = (*_days(period), *_days(previous), period.zone.key)
-    for name, currency, value, before in _overview_figures(creator, period, now):
+    for name, currency, value, before in _overview_figures(asked.figures(now)):
         yield (name, currency, value, before, *days)
 
 
-def _overview_figures(creator: Creator, period: Period, now: datetime) -> Iterator[tuple[str, ...]]:
-    previous = period.previous
-    yield "Total fans", "", str(analytics.total_fans(creator)), ""
-    yield "Active fans", "", str(analytics.active_fans(creator, now)), ""
-    value = exporting.money(analytics.lifetime_value(creator), creator.currency)
-    yield "Lifetime value", creator.currency, value, ""
-    for name, figure in (("Revenue", analytics.revenue), ("Campaign earnings", analytics.campaign_revenue)):
-        here, before = by_currency(figure(creator, period)), by_currency(figure(creator, previous))
-        for currency in sorted(here.keys() | before.keys()):
-            yield name, currency, *(_amount(some.get(currency), currency) for some in (here, before))
+def _overview_figures(figures: Figures) -> Iterator[tuple[str, ...]]:
+    currency, both = figures.creator.currency, (figures, figures.before)
+    stand = (figures.fans, figures.fans_before)
+    yield "Total fans", "", *(_number(each.total) for each in stand)
+    yield "Active fans", "", *(_number(each.active) for each in stand)
+    yield "Lifetime value", currency, *(exporting.money(each.value_cents, currency) for each in stand)
+    for name, money in (
+        ("Revenue", [each.revenue() for each in both]),
+        ("Campaign earnings", [each.campaign_revenue() for each in both]),
+    ):
+        here, before = map(by_currency, money)
+        for code in sorted(here.keys() | before.keys()):
+            yield name, code, _amount(here.get(code), code), _amount(before.get(code), code)
     for name, kind in (
         ("New subscribers", SubscriptionEvent.Kind.STARTED),
         ("Lost subscribers", SubscriptionEvent.Kind.EXPIRED),
     ):
-        yield name, "", *(_number(analytics.subscribers(creator, when, kind)) for when in (period, previous))
-    replies = [analytics.reply_time(creator, when) for when in (period, previous)]
-    seconds = [each.median.total_seconds() if each and each.median is not None else None for each in replies]
-    yield "Reply time in seconds", "", *(_number(None if each is None else round(each)) for each in seconds)
+        yield name, "", *(_number(each.subscribers(kind)) for each in both)
+    yield "Reply time in seconds", "", *(_seconds(each.reply_time()) for each in both)
 
 
 def by_currency(money: Iterable[Money] | None) -> Mapping[str, Money]:
     return {each.currency: each for each in money or ()}
 
 
-def _revenue(asked: Asked, _now: datetime) -> Rows:
+def _revenue(asked: Asked, now: datetime) -> Rows:
     yield ("From", "To", "Currency", "Amount", "Net", "Payments")
-    for bucket in analytics.revenue_by(asked.creator, asked.period, asked.unit, asked.kinds):
+    for bucket in asked.figures(now).revenue_by(asked.unit, asked.kinds):
         days = _days_of(bucket.first, asked)
         for money in bucket.money or [Money(asked.creator.currency, 0, 0, 0)]:
             yield (*days, *_cells(money))
 
 
-def _subscribers(asked: Asked, _now: datetime) -> Rows:
+def _subscribers(asked: Asked, now: datetime) -> Rows:
     yield ("From", "To", "New", "Lost")
-    for each in analytics.subscribers_by(asked.creator, asked.period, asked.unit):
+    for each in asked.figures(now).subscribers_by(asked.unit):
         yield (*_days_of(each.first, asked), str(each.started), str(each.expired))
+
+
+def _replies(asked: Asked, now: datetime) -> Rows:
+    yield ("From", "To", "Median in seconds", "Answered", "Not answered")
+    for each in asked.figures(now).reply_time_by(asked.unit):
+        answered, unanswered = (each.time.answered, each.time.unanswered) if each.time else (0, 0)
+        yield (*_days_of(each.first, asked), _seconds(each.time), str(answered), str(unanswered))
 
 
 def _top_fans(asked: Asked, _now: datetime) -> Rows:
@@ -81,9 +93,9 @@ def _top_fans(asked: Asked, _now: datetime) -> Rows:
         yield (fan.platform_id, fan.handle, as_plain(fan.name), spent, currency)
 
 
-def _campaigns(asked: Asked, _now: datetime) -> Rows:
+def _campaigns(asked: Asked, now: datetime) -> Rows:
     yield ("Campaign", "Campaign ID", "Currency", "Amount", "Net", "Payments")
-    for earnings in analytics.campaign_earnings(asked.creator, asked.period):
+    for earnings in asked.figures(now).campaign_earnings():
         for money in earnings.money:
             yield (as_plain(earnings.campaign.name), str(earnings.campaign.public_id), *_cells(money))
 
@@ -92,6 +104,7 @@ REPORTS: Mapping[str, Callable[[Asked, datetime], Rows]] = {
     "overview": _overview,
     "revenue": _revenue,
     "subscribers": _subscribers,
+    "replies": _replies,
     "top-fans": _top_fans,
     "campaigns": _campaigns,
 }
@@ -113,6 +126,10 @@ def _cells(money: Money) -> tuple[str, str, str, str]:
 
 def _amount(money: Money | None, currency: str) -> str:
     return exporting.money(money.amount_cents if money else 0, currency)
+
+
+def _seconds(time: ReplyTime | None) -> str:
+    return _number(round(time.median.total_seconds()) if time and time.median is not None else None)
 
 
 def _number(value: int | None) -> str:

@@ -90,6 +90,7 @@ campaigning = [
 figures = [
     *page("platforms/onlyfans/analytics", analytics.page, name="analytics"),
     *page("platforms/onlyfans/analytics/transactions", analytics.transactions, name="transactions"),
+    *page("platforms/onlyfans/analytics/replies", analytics.replies, name="replies"),
     *page("platforms/onlyfans/analytics/subscriptions", analytics.subscriptions, name="subscriptions"),
     path("platforms/onlyfans/analytics/<slug:name>.csv", analytics.file, name="analytics_file"),
 ]

@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import Error as DatabaseUnavailable
 from django.db import close_old_connections, connection
 
-from crm import campaigning
+from crm import analytics, campaigning
 from crm.clock import database_now
 from crm.models import Dispatch, Line, Worker
 from crm.tidying import forget_expired
@@ -41,6 +41,7 @@ SAMPLE_SECONDS = 2.0
 #: Quiet hours begin, and the next rows of a campaign are there, within this.
 CAMPAIGNS_SECONDS = 1.0
 WATCH_SECONDS = 10.0
+KEEP_SECONDS = 60.0
 QUEUE_BACKOFF_MAX_SECONDS = 5.0
 
 
@@ -147,6 +148,11 @@ def watch() -> None:
     metrics.add_up(now)
     thresholds.watch(now)
     _publisher.publish(now)
+
+
+def keep_figures() -> None:
+    """Count the days that are over, so that pages need not."""
+    analytics.keep(database_now())
 
 
 def sample() -> None:

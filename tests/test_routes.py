@@ -138,6 +138,7 @@ GET    /campaigns/<draft>/recipients.csv                     302       404   200
 GET    /platforms/onlyfans/analytics                         302       200   200    200     200     200   200   -
 GET    /platforms/onlyfans/analytics/transactions            302       200   200    200     200     200   200   -
 GET    /platforms/onlyfans/analytics/subscriptions           302       200   200    200     200     200   200   -
+GET    /platforms/onlyfans/analytics/replies                 302       200   200    200     200     200   200   -
 GET    /platforms/onlyfans/analytics/revenue.csv             302       200   200    200     200     200   200   -
 
 GET    /platforms/connect/onlyfans                           302       200   200    200     200     200   200   -
@@ -256,6 +257,7 @@ GET    /api/crm/analytics/overview?creatorId=<creator>       401       404   200
 GET    /api/crm/analytics/revenue?creatorId=<creator>        401       404   200    200     200     200   404   read
 GET    /api/crm/analytics/top-fans?creatorId=<creator>       401       404   200    200     200     200   404   read
 GET    /api/crm/analytics/subscribers?creatorId=<creator>    401       404   200    200     200     200   404   read
+GET    /api/crm/analytics/replies?creatorId=<creator>        401       404   200    200     200     200   404   read
 GET    /api/crm/analytics/campaigns?creatorId=<creator>      401       404   200    200     200     200   404   read
 GET    /api/crm/changes                                      401       200   200    200     200     200   200   read
 GET    /api/crm/imports                                      401       200   200    200     200     200   200   read

@@ -14,12 +14,13 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from crm import analytics
-from crm.analytics import ACTIVE_DAYS, TOP_FANS, Money, Period, ReplyTime, Unit
+from crm.analytics import ACTIVE_DAYS, TOP_FANS, Figures, Money, ReplyTime
 from crm.api.access import one_creator
 from crm.api.fans import FanShape, shown, with_what_is_shown
 from crm.api.paging import Query
 from crm.api.shapes import iso
 from crm.models import Creator, SubscriptionEvent, Transaction
+from crm.periods import Period, Unit
 
 
 class PeriodQuery(Query):
@@ -34,14 +35,16 @@ class PeriodQuery(Query):
     def period(self, creator: Creator) -> Period:
         return Period.chosen(creator.zone, self.get("first"), self.get("to"), now=timezone.now())
 
+    def figures(self, creator: Creator) -> Figures:
+        return Figures(creator, self.period(creator), now=timezone.now())
 
-class RevenueQuery(PeriodQuery):
+
+class UnitQuery(PeriodQuery):
     unit = serializers.ChoiceField(choices=[unit.value for unit in Unit], default=Unit.DAY.value)
+
+
+class RevenueQuery(UnitQuery):
     kind = serializers.MultipleChoiceField(choices=Transaction.Kind.choices, required=False)
-
-
-class SubscribersQuery(PeriodQuery):
-    unit = serializers.ChoiceField(choices=[unit.value for unit in Unit], default=Unit.DAY.value)
 
 
 class CreatorQuery(Query):
@@ -68,6 +71,7 @@ class FigureShape(serializers.Serializer[Any]):
 
 class AmountFigureShape(FigureShape):
     value = AmountShape(many=True)  # type: ignore[assignment]
+    previous = AmountShape(many=True, allow_null=True)  # type: ignore[assignment]
 
 
 class MoneyFigureShape(FigureShape):
@@ -99,6 +103,9 @@ class PeriodShape(serializers.Serializer[Any]):
 
 
 class OverviewShape(PeriodShape):
+    """The first three are of now, and ``previous`` is how the same fans stood when the period began."""
+
+    countedAt = serializers.DateTimeField(help_text="Of the first three: very many fans are not counted each time.")
     totalFans = FigureShape()
     activeFans = FigureShape()
     lifetimeValue = AmountFigureShape()
@@ -129,11 +136,24 @@ class TurnoverShape(serializers.Serializer[Any]):
         return {"from": serializers.DateField()} | super().get_fields()
 
 
+class ReplyBucketShape(serializers.Serializer[Any]):
+    time = ReplyTimeShape(allow_null=True)
+
+    def get_fields(self) -> dict[str, Any]:
+        return {"from": serializers.DateField()} | super().get_fields()
+
+
 class SubscribersShape(PeriodShape):
     unit = serializers.ChoiceField(choices=[unit.value for unit in Unit])
     newSubscribers = FigureShape()
     lostSubscribers = FigureShape()
     results = TurnoverShape(many=True)
+
+
+class RepliesShape(PeriodShape):
+    unit = serializers.ChoiceField(choices=[unit.value for unit in Unit])
+    replyTime = ReplyTimeFigureShape()
+    results = ReplyBucketShape(many=True)
 
 
 class TopFansShape(serializers.Serializer[Any]):
@@ -161,32 +181,30 @@ class Overview(APIView):
     def get(self, request: Request) -> Response:
         query = PeriodQuery.of(request)
         creator = one_creator(request, query.get("creatorId"))
-        period, now = query.period(creator), timezone.now()
-        active_since = now - timedelta(days=ACTIVE_DAYS)
-        started, expired = SubscriptionEvent.Kind.STARTED, SubscriptionEvent.Kind.EXPIRED
-        value = [{"currency": creator.currency, "amountCents": analytics.lifetime_value(creator)}]
+        figures = query.figures(creator)
+        fans, before = figures.fans, figures.fans_before
+        seen = iso(figures.now - timedelta(days=ACTIVE_DAYS))
+        rows = {
+            "totalFans": _rows("api-fans", creator),
+            "activeFans": _rows("api-fans", creator, lastSeenAfter=seen),
+            "lifetimeValue": _rows("api-fans", creator, sort="-valueCents"),
+        }
+        value = [_amount(creator, each.value_cents) for each in (fans, before)]
         return Response(
             {
-                **_heading(creator, period),
-                "totalFans": _figure(analytics.total_fans(creator), None, _rows("api-fans", creator)),
-                "activeFans": _figure(
-                    analytics.active_fans(creator, now),
-                    None,
-                    _rows("api-fans", creator, lastSeenAfter=iso(active_since)),
-                ),
-                "lifetimeValue": _figure(value, None, _rows("api-fans", creator, sort="-valueCents")),
+                **_heading(creator, figures.period),
+                "countedAt": iso(fans.counted_at),
+                "totalFans": _figure(fans.total, before.total, rows["totalFans"]),
+                "activeFans": _figure(fans.active, before.active, rows["activeFans"]),
+                "lifetimeValue": _figure(value[0], value[1], rows["lifetimeValue"]),
                 "revenue": _figure(
-                    _money(analytics.revenue(creator, period)),
-                    _money(analytics.revenue(creator, period.previous)),
-                    _rows("api-transactions", creator, period),
+                    _money(figures.revenue()),
+                    _money(figures.before.revenue()),
+                    _rows("api-transactions", creator, figures.period),
                 ),
-                "newSubscribers": _subscribers(creator, period, started),
-                "lostSubscribers": _subscribers(creator, period, expired),
-                "replyTime": _figure(
-                    _reply_time(analytics.reply_time(creator, period)),
-                    _reply_time(analytics.reply_time(creator, period.previous)),
-                    _rows("api-conversations", creator, unanswered="true"),
-                ),
+                "newSubscribers": _subscribers(figures, SubscriptionEvent.Kind.STARTED),
+                "lostSubscribers": _subscribers(figures, SubscriptionEvent.Kind.EXPIRED),
+                "replyTime": _replies(figures),
             }
         )
 
@@ -198,19 +216,20 @@ class Revenue(APIView):
     def get(self, request: Request) -> Response:
         query = RevenueQuery.of(request)
         creator = one_creator(request, query.get("creatorId"))
-        period, unit, kinds = query.period(creator), Unit(query.get("unit")), sorted(query.get("kind") or ())
+        figures, unit, kinds = query.figures(creator), Unit(query.get("unit")), sorted(query.get("kind") or ())
+        period = figures.period
         return Response(
             {
                 **_heading(creator, period),
                 "unit": unit.value,
                 "total": _figure(
-                    _money(analytics.revenue(creator, period, kinds)),
-                    _money(analytics.revenue(creator, period.previous, kinds)),
+                    _money(figures.revenue(kinds)),
+                    _money(figures.before.revenue(kinds)),
                     _rows("api-transactions", creator, period, kind=kinds),
                 ),
                 "results": [
                     {"from": bucket.first.isoformat(), "money": _money(bucket.money)}
-                    for bucket in analytics.revenue_by(creator, period, unit, kinds)
+                    for bucket in figures.revenue_by(unit, kinds)
                 ],
             }
         )
@@ -219,20 +238,41 @@ class Revenue(APIView):
 class Subscribers(APIView):
     """GET: subscriptions that began and that expired, by day, week or month."""
 
-    @extend_schema(parameters=[SubscribersQuery], responses={200: SubscribersShape})
+    @extend_schema(parameters=[UnitQuery], responses={200: SubscribersShape})
     def get(self, request: Request) -> Response:
-        query = SubscribersQuery.of(request)
+        query = UnitQuery.of(request)
         creator = one_creator(request, query.get("creatorId"))
-        period, unit = query.period(creator), Unit(query.get("unit"))
+        figures, unit = query.figures(creator), Unit(query.get("unit"))
         return Response(
             {
-                **_heading(creator, period),
+                **_heading(creator, figures.period),
                 "unit": unit.value,
-                "newSubscribers": _subscribers(creator, period, SubscriptionEvent.Kind.STARTED),
-                "lostSubscribers": _subscribers(creator, period, SubscriptionEvent.Kind.EXPIRED),
+                "newSubscribers": _subscribers(figures, SubscriptionEvent.Kind.STARTED),
+                "lostSubscribers": _subscribers(figures, SubscriptionEvent.Kind.EXPIRED),
                 "results": [
                     {"from": each.first.isoformat(), "started": each.started, "expired": each.expired}
-                    for each in analytics.subscribers_by(creator, period, unit)
+                    for each in figures.subscribers_by(unit)
+                ],
+            }
+        )
+
+
+class RepliesBy(APIView):
+    """GET: how fast fans were answered, by day, week or month in which they wrote."""
+
+    @extend_schema(parameters=[UnitQuery], responses={200: RepliesShape})
+    def get(self, request: Request) -> Response:
+        query = UnitQuery.of(request)
+        creator = one_creator(request, query.get("creatorId"))
+        figures, unit = query.figures(creator), Unit(query.get("unit"))
+        return Response(
+            {
+                **_heading(creator, figures.period),
+                "unit": unit.value,
+                "replyTime": _replies(figures),
+                "results": [
+                    {"from": each.first.isoformat(), "time": _reply_time(each.time)}
+                    for each in figures.reply_time_by(unit)
                 ],
             }
         )
@@ -256,7 +296,8 @@ class CampaignEarnings(APIView):
     def get(self, request: Request) -> Response:
         query = PeriodQuery.of(request)
         creator = one_creator(request, query.get("creatorId"))
-        period = query.period(creator)
+        figures = query.figures(creator)
+        period = figures.period
         results = [
             {
                 "campaignId": earnings.campaign.public_id,
@@ -264,11 +305,11 @@ class CampaignEarnings(APIView):
                 "money": _money(earnings.money),
                 "rows": _rows("api-transactions", creator, period, campaignId=earnings.campaign.public_id),
             }
-            for earnings in analytics.campaign_earnings(creator, period)
+            for earnings in figures.campaign_earnings()
         ]
         total = _figure(
-            _money(analytics.campaign_revenue(creator, period)),
-            _money(analytics.campaign_revenue(creator, period.previous)),
+            _money(figures.campaign_revenue()),
+            _money(figures.before.campaign_revenue()),
             _rows("api-campaigns", creator),
         )
         return Response({**_heading(creator, period), "total": total, "results": results})
@@ -291,12 +332,18 @@ def _figure(value: object, previous: object, rows: str) -> dict[str, object]:
     return {"value": value, "previous": previous, "rows": rows}
 
 
-def _subscribers(creator: Creator, period: Period, kind: SubscriptionEvent.Kind) -> dict[str, object]:
-    return _figure(
-        analytics.subscribers(creator, period, kind),
-        analytics.subscribers(creator, period.previous, kind),
-        _rows("api-subscription-events", creator, period, kind=kind.value),
-    )
+def _subscribers(figures: Figures, kind: SubscriptionEvent.Kind) -> dict[str, object]:
+    rows = _rows("api-subscription-events", figures.creator, figures.period, kind=kind.value)
+    return _figure(figures.subscribers(kind), figures.before.subscribers(kind), rows)
+
+
+def _replies(figures: Figures) -> dict[str, object]:
+    here, before = (_reply_time(each.reply_time()) for each in (figures, figures.before))
+    return _figure(here, before, _rows("api-conversations", figures.creator, unanswered="true"))
+
+
+def _amount(creator: Creator, cents: int | None) -> list[dict[str, Any]] | None:
+    return None if cents is None else [{"currency": creator.currency, "amountCents": cents}]
 
 
 def _money(money: Sequence[Money] | None) -> list[dict[str, Any]] | None:

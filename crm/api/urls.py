@@ -73,6 +73,7 @@ urlpatterns = [
     address("analytics/revenue", analytics.Revenue, "api-analytics-revenue"),
     address("analytics/top-fans", analytics.TopFans, "api-analytics-top-fans"),
     address("analytics/subscribers", analytics.Subscribers, "api-analytics-subscribers"),
+    address("analytics/replies", analytics.RepliesBy, "api-analytics-replies"),
     address("analytics/campaigns", analytics.CampaignEarnings, "api-analytics-campaigns"),
     address("changes", changes.Changes, "api-changes"),
     re_path(r"^onlyfans/import/csv/?$", imports.ImportNow.as_view(), name="api-import-now"),

@@ -8,8 +8,8 @@ from django.core.exceptions import ValidationError
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
-from crm.analytics import DAYS_DEFAULT, Period, Unit
 from crm.models import Creator, Transaction
+from crm.periods import DAYS_DEFAULT, Period, Unit
 
 #: Up to so many days a chart begins with days, up to so many with weeks.
 DAYS_UP_TO, WEEKS_UP_TO = 62, 366

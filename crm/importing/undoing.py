@@ -13,10 +13,12 @@ from crm.clock import database_now
 from crm.importing.fans import TOLD, change, fingerprint, stored
 from crm.models import (
     Conversation,
+    Day,
     Fan,
     FanTag,
     Import,
     ImportChunk,
+    Line,
     Note,
     Recipient,
     SubscriptionEvent,
@@ -44,8 +46,9 @@ def undo(job: Import) -> Iterator[ImportChunk]:
 
 
 def _undo(job: Import, journal: Journal) -> tuple[int, int]:
+    Line.objects.stamp(job.creator_id)
     steps = (
-        _remove_payments(journal.get("payments", ())),
+        _remove_payments(job, journal.get("payments", ())),
         _remove_tags(job, journal.get("tagged", ())),
         _restore(job, journal.get("changed", ())),
         _remove_fans(job, journal.get("created", ())),
@@ -53,7 +56,7 @@ def _undo(job: Import, journal: Journal) -> tuple[int, int]:
     return sum(done for done, _left in steps), sum(left for _done, left in steps)
 
 
-def _remove_payments(entries: Sequence[Any]) -> tuple[int, int]:
+def _remove_payments(job: Import, entries: Sequence[Any]) -> tuple[int, int]:
     """An event may have told of the same payment since: then it stays."""
     names = {UUID(public_id): name for public_id, name in entries}
     found = [
@@ -62,6 +65,7 @@ def _remove_payments(entries: Sequence[Any]) -> tuple[int, int]:
         if names[payment.public_id] == (payment.platform_id or payment.fingerprint)
     ]
     Transaction.objects.filter(pk__in=[payment.pk for payment in found]).delete()
+    Day.objects.forget(job.creator_id, (payment.occurred_at for payment in found))
     Transaction.objects.recount_fans({payment.fan_id for payment in found if payment.fan_id})
     return len(found), len(entries) - len(found)
 

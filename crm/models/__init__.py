@@ -4,6 +4,7 @@ from crm.models.attachments import Attachment
 from crm.models.campaigns import Campaign, IllegalCampaignMove, Tally
 from crm.models.conversations import AnsweredMeanwhile, Conversation, FanNotReachable
 from crm.models.creators import Creator, Membership, Platform
+from crm.models.days import Census, Day
 from crm.models.drafts import Draft
 from crm.models.families import TokenFamily
 from crm.models.fans import Fan, Subscription
@@ -30,8 +31,10 @@ __all__ = [
     "ApiKey",
     "Attachment",
     "Campaign",
+    "Census",
     "Conversation",
     "Creator",
+    "Day",
     "Dispatch",
     "Draft",
     "Fan",

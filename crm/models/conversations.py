@@ -256,6 +256,7 @@ class Conversation(models.Model):
                 self._show(message, at=at)
             else:
                 Conversation.objects.filter(pk=self.pk).update(seq=seq)
+            message.forget_days()
         return message, True
 
     def forget_unread(self, message: Message, *, seq: int) -> None:

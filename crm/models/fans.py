@@ -137,6 +137,8 @@ class Fan(models.Model):
             models.Index(fields=["creator", "-created_at", "-id"], name="fan_by_creation"),
             models.Index(fields=["creator", "sort_name", "id"], name="fan_by_name"),
             models.Index(fields=["creator", "-joined_at", "-id"], name="fan_by_joining"),
+            # How many came since, by when they joined or, where nobody knows, when we heard of them?
+            models.Index("creator", Coalesce("joined_at", "created_at"), name="fan_by_arrival"),
             # Who has this username? Files often know people by nothing else.
             models.Index("creator", "platform", Lower("handle"), name="fan_by_handle"),
         ]

@@ -19,6 +19,7 @@ from django.core.validators import (
 )
 from django.db import models, transaction
 from django.db.models import Count, Exists, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _text
 from django.utils.translation import gettext_lazy as _
 
@@ -26,6 +27,7 @@ from crm.clock import database_now
 from crm.correlation import CORRELATION_ID_MAX, current_correlation_id
 from crm.models.campaigns import Campaign, Tally
 from crm.models.creators import Creator, visible_to
+from crm.models.days import Day
 from crm.models.limits import PRICE_MAX_CENTS, PRICE_MIN_CENTS, TEXT_MAX
 from crm.models.lines import Line
 from crm.prepared import Given, Prepared
@@ -82,6 +84,8 @@ MOVES: Mapping[str, frozenset[str]] = {
 IN_FLIGHT = (Status.HANDED_OVER, Status.SENDING)
 UNSETTLED = (Status.QUEUED, *IN_FLIGHT, Status.UNKNOWN)
 ON_THE_PLATFORM = (Status.SENT, Status.DELIVERED, Status.READ)
+#: What answers a fan. A mass message does not.
+ANSWERS = Q(direction=Direction.OUT, status__in=ON_THE_PLATFORM, campaign__isnull=True)
 FOR_A_PERSON = (Status.FAILED, Status.UNKNOWN, Status.NEEDS_PERSON)
 CANCELLABLE = (Status.QUEUED, Status.HANDED_OVER)
 #: Nobody knows whether the platform has it.
@@ -432,6 +436,25 @@ class Message(models.Model):
         if priced and not self.PRICE_MIN_CENTS <= self.price_cents <= self.PRICE_MAX_CENTS:
             raise ValidationError({"price_cents": _text("A price is 0, or from $3 to $200.")})
 
+    def forget_days(self) -> None:
+        """It now stands in its thread: the days whose reply times that changes are counted anew.
+
+        Its own, that of our last answer before it, that of what the fan wrote first since then, and that of what the
+        fan wrote next. With the line locked.
+        """
+        thread = Message.objects.filter(conversation=OuterRef("conversation"))
+        theirs, ours = thread.filter(direction=Direction.IN), thread.filter(ANSWERS)
+        answered = Coalesce(
+            Subquery(ours.filter(send_at__lt=OuterRef("send_at")).order_by("-send_at").values("send_at")[:1]), LONG_AGO
+        )
+        around = Message.objects.annotate(answered=answered).annotate(
+            asked=Subquery(
+                theirs.filter(send_at__gt=OuterRef("answered")).order_by("send_at").values("send_at")[:1],
+            ),
+            next=Subquery(theirs.filter(send_at__gt=OuterRef("send_at")).order_by("send_at").values("send_at")[:1]),
+        )
+        Day.objects.forget(self.creator_id, around.values_list("send_at", "answered", "asked", "next").get(pk=self.pk))
+
     def move(self, to: str, *, provided: Q | None = None, **changes: Any) -> bool:
         """Compare-and-set from the status and lease this object was read with; False when somebody was faster.
 
@@ -458,6 +481,8 @@ class Message(models.Model):
                 return False
             if self.campaign_id:
                 Tally.objects.moved(self.campaign_id, source=self.status, to=to)
+            elif to == Status.SENT:
+                self.forget_days()
         for name, value in changes.items():
             setattr(self, name, value)
         return True

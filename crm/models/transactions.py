@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from crm.models.campaigns import Campaign
 from crm.models.conversations import Conversation
 from crm.models.creators import Creator, visible_to
+from crm.models.days import Day
 from crm.models.fans import Fan, Subscription
 from crm.models.lines import Line
 from crm.models.messages import Message
@@ -78,6 +79,7 @@ class TransactionQuerySet(models.QuerySet["Transaction"]):
             Transaction.objects.bulk_update(
                 book.changed, [*IDENTITIES, "kind", "fee_cents", "net_cents", "description", *_LINKS]
             )
+            Day.objects.forget(creator.pk, (row.occurred_at for row in (*book.new, *book.changed)))
             _mark_bought((row for row, _is_new in entered), seq)
             fan_ids = {row.fan_id for row in (*book.new, *book.changed) if row.fan_id}
             self.recount_fans(fan_ids)
@@ -332,6 +334,7 @@ class SubscriptionEventQuerySet(models.QuerySet["SubscriptionEvent"]):
                 price_cents=price_cents,
                 platform_id=platform_id,
             )
+            Day.objects.forget(fan.creator_id, [occurred_at])
             ended = kind == SubscriptionEvent.Kind.EXPIRED
             this_fan = Fan.objects.filter(pk=fan.pk)
             this_fan.learn_subscription(

@@ -1,6 +1,7 @@
 """Times and numbers as people say them."""
 
 from datetime import timedelta
+from typing import Any
 
 from django import template
 from django.utils.translation import gettext as _
@@ -19,5 +20,6 @@ def duration(length: timedelta) -> str:
 
 
 @register.filter
-def minus(number: int, other: int) -> int:
+def minus(number: Any, other: Any) -> Any:
+    """Of two numbers or two moments."""
     return number - other

@@ -7,15 +7,17 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from crm import analytics
-from crm.analytics import Bucket, Money, Period, ReplyTime, Turnover, Unit
-from crm.models import Campaign, Conversation, Creator, Message, SubscriptionEvent, Transaction
+from crm.analytics import Bucket, Fans, Figures, Money, Replies, ReplyTime, Turnover
+from crm.models import Campaign, Census, Conversation, Creator, Fan, Message, SubscriptionEvent, Transaction
 from crm.models.messages import Status
+from crm.periods import Period, Unit
 from crm.tests.factories import make_conversation, make_creator, make_fan, make_message
 
 pytestmark = pytest.mark.django_db
 
 PARIS = ZoneInfo("Europe/Paris")
 OCTOBER = Period(PARIS, date(2026, 10, 24), date(2026, 10, 26))
+NOW = datetime(2026, 10, 26, 12, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -36,6 +38,10 @@ def paid(
         source="event",
         **{"kind": "tip", **values},
     )
+
+
+def of(creator: Creator, period: Period = OCTOBER) -> Figures:
+    return Figures(creator, period, now=NOW)
 
 
 def euros(cents: int, payments: int, net: int | None = None) -> Money:
@@ -74,22 +80,22 @@ class TestRevenue:
         paid(make_creator(), "2026-10-25T12:00:00", 77)
 
     def test_is_the_sum_by_currency_with_what_was_taken_back(self, creator: Creator) -> None:
-        assert analytics.revenue(creator, OCTOBER) == [euros(4_730, 6), Money("USD", 70_000, 56_000, 1)]
-        assert analytics.revenue(creator, OCTOBER.previous) == [euros(1, 1)]
+        assert of(creator).revenue() == [euros(4_730, 6), Money("USD", 70_000, 56_000, 1)]
+        assert of(creator).before.revenue() == [euros(1, 1)]
 
     def test_can_be_of_some_kinds_only(self, creator: Creator) -> None:
-        assert analytics.revenue(creator, OCTOBER, ["message"]) == [euros(400, 1)]
-        assert analytics.revenue(creator, OCTOBER, ["post"]) == []
+        assert of(creator).revenue(["message"]) == [euros(400, 1)]
+        assert of(creator).revenue(["post"]) == []
 
     def test_by_day_is_by_the_creators_days(self, creator: Creator) -> None:
-        assert analytics.revenue_by(creator, OCTOBER, Unit.DAY) == [
+        assert of(creator).revenue_by(Unit.DAY) == [
             Bucket(date(2026, 10, 24), [euros(30, 2)]),
             Bucket(date(2026, 10, 25), [euros(700, 2)]),
             Bucket(date(2026, 10, 26), [euros(4_000, 2), Money("USD", 70_000, 56_000, 1)]),
         ]
 
     def test_by_week_begins_on_monday(self, creator: Creator) -> None:
-        assert analytics.revenue_by(creator, OCTOBER, Unit.WEEK) == [
+        assert of(creator).revenue_by(Unit.WEEK) == [
             Bucket(date(2026, 10, 19), [euros(730, 4)]),
             Bucket(date(2026, 10, 26), [euros(4_000, 2), Money("USD", 70_000, 56_000, 1)]),
         ]
@@ -97,32 +103,53 @@ class TestRevenue:
     def test_by_month_shows_months_without_money_too(self, creator: Creator) -> None:
         quarter = Period(PARIS, date(2026, 9, 15), date(2026, 11, 15))
 
-        months = analytics.revenue_by(creator, quarter, Unit.MONTH)
+        months = of(creator, quarter).revenue_by(Unit.MONTH)
 
         assert [bucket.first for bucket in months] == [date(2026, 9, 1), date(2026, 10, 1), date(2026, 11, 1)]
         assert [sum(money.amount_cents for money in bucket.money) for bucket in months] == [0, 974_731, 0]
 
     def test_the_days_are_the_whole(self, creator: Creator) -> None:
         for unit in Unit:
-            buckets = analytics.revenue_by(creator, OCTOBER, unit)
+            buckets = of(creator).revenue_by(unit)
             assert sum(money.amount_cents for bucket in buckets for money in bucket.money) == 74_730
 
     def test_where_nothing_was_ever_told_nothing_is_said(self) -> None:
-        assert analytics.revenue(make_creator(), OCTOBER) is None
+        assert of(make_creator()).revenue() is None
 
 
 class TestFans:
     def test_total_active_and_top(self, creator: Creator) -> None:
-        now = datetime(2026, 10, 26, 12, tzinfo=UTC)
+        now = NOW
         make_fan(creator, last_seen_at=now - timedelta(days=30), value_cents=100)
         best = make_fan(creator, last_seen_at=now - timedelta(days=30, seconds=1), value_cents=900)
         make_fan(creator)
         make_fan(value_cents=5_000, last_seen_at=now)
 
-        assert analytics.total_fans(creator) == 3
-        assert analytics.active_fans(creator, now) == 1
-        assert analytics.lifetime_value(creator) == 1_000
+        assert of(creator).fans == Fans(total=3, active=1, value_cents=1_000, counted_at=now)
         assert [fan.value_cents for fan in analytics.top_fans(creator)] == [best.value_cents, 100]
+
+    def test_how_they_stood_when_the_period_began(self, creator: Creator) -> None:
+        began = OCTOBER.begins
+        joined = [
+            make_fan(creator, joined_at=began + timedelta(seconds=seconds), value_cents=900) for seconds in (-1, 0)
+        ]
+        Fan.objects.filter(pk=make_fan(creator).pk).update(created_at=began - timedelta(days=9))
+        paid(creator, "2026-10-23T21:59:59", 100, fan=joined[0])
+        assert of(creator).fans_before == Fans(total=2, active=None, value_cents=1_800, counted_at=began)
+
+        paid(creator, "2026-10-25T12:00:00", 300, fan=joined[0])
+        paid(creator, "2026-10-25T12:00:00", 400)  # of nobody known: in no fan's value
+        paid(creator, "2026-10-25T12:00:00", 500, fan=joined[0], currency="USD")
+        Census.objects.create(
+            creator=creator, day=date(2026, 10, 23), counted_at=began, fans=9, active_fans=7, value_cents=9
+        )
+
+        assert of(creator).fans_before == Fans(total=2, active=7, value_cents=1_500, counted_at=began)
+
+    def test_what_was_spent_before_is_not_known_where_no_payment_is(self, creator: Creator) -> None:
+        make_fan(creator, value_cents=900)
+
+        assert of(creator).fans_before.value_cents is None
 
     def test_who_came_and_left_by_day_in_a_night_of_23_hours(self, creator: Creator) -> None:
         kinds = SubscriptionEvent.Kind
@@ -137,16 +164,16 @@ class TestFans:
             moment = datetime.fromisoformat(at).replace(tzinfo=UTC)
             SubscriptionEvent.objects.create(creator=creator, fan=make_fan(creator), kind=kind, occurred_at=moment)
 
-        assert analytics.subscribers_by(creator, march, Unit.DAY) == [
+        assert of(creator, march).subscribers_by(Unit.DAY) == [
             Turnover(date(2026, 3, 28), 1, 0),
             Turnover(date(2026, 3, 29), 1, 1),
             Turnover(date(2026, 3, 30), 0, 1),
         ]
-        assert analytics.subscribers_by(creator, march, Unit.MONTH) == [Turnover(date(2026, 3, 1), 2, 2)]
+        assert of(creator, march).subscribers_by(Unit.MONTH) == [Turnover(date(2026, 3, 1), 2, 2)]
 
     def test_who_came_and_who_left(self, creator: Creator) -> None:
         kinds = SubscriptionEvent.Kind
-        assert analytics.subscribers(creator, OCTOBER, kinds.STARTED) is None
+        assert of(creator).subscribers(kinds.STARTED) is None
         for kind, at in (
             (kinds.STARTED, "2026-10-23T21:59:59"),
             (kinds.STARTED, "2026-10-23T22:00:00"),
@@ -156,9 +183,9 @@ class TestFans:
             moment = datetime.fromisoformat(at).replace(tzinfo=UTC)
             SubscriptionEvent.objects.create(creator=creator, fan=make_fan(creator), kind=kind, occurred_at=moment)
 
-        assert analytics.subscribers(creator, OCTOBER, kinds.STARTED) == 2
-        assert analytics.subscribers(creator, OCTOBER.previous, kinds.STARTED) == 1
-        assert analytics.subscribers(creator, OCTOBER, kinds.EXPIRED) == 0
+        assert of(creator).subscribers(kinds.STARTED) == 2
+        assert of(creator).before.subscribers(kinds.STARTED) == 1
+        assert of(creator).subscribers(kinds.EXPIRED) == 0
 
 
 def test_a_campaigns_earnings_are_the_payments_it_brought(creator: Creator) -> None:
@@ -168,8 +195,8 @@ def test_a_campaigns_earnings_are_the_payments_it_brought(creator: Creator) -> N
     paid(creator, "2026-10-25T12:00:00", 9_000)
     paid(creator, "2026-11-25T12:00:00", 9_000, campaign=small)
 
-    earned = analytics.campaign_earnings(creator, OCTOBER)
-    assert analytics.campaign_revenue(creator, OCTOBER) == [euros(800, 3), Money("USD", 5, None, 1)]
+    earned = of(creator).campaign_earnings()
+    assert of(creator).campaign_revenue() == [euros(800, 3), Money("USD", 5, None, 1)]
 
     assert [(each.campaign, each.money) for each in earned] == [
         (large, [euros(700, 2), Money("USD", 5, None, 1)]),
@@ -201,7 +228,19 @@ class TestReplyTime:
         self.say(other, "fan", "2026-10-25T14:00:00")
         self.say(other, "fan", "2026-11-25T14:00:00")
 
-        assert analytics.reply_time(creator, OCTOBER) == ReplyTime(timedelta(minutes=10), answered=3, unanswered=1)
+        assert of(creator).reply_time() == ReplyTime(timedelta(minutes=10), answered=3, unanswered=1)
+
+    def test_by_day_it_belongs_to_the_day_on_which_the_fan_wrote(self, creator: Creator) -> None:
+        talk = make_conversation(creator)
+        self.say(talk, "fan", "2026-10-24T21:59:00")  # the 24th, the last minute
+        self.say(talk, "us", "2026-10-24T23:59:30")  # the 25th, which is not over for 23 hours
+        self.say(talk, "fan", "2026-10-25T22:59:00")
+
+        assert of(creator).reply_time_by(Unit.DAY) == [
+            Replies(date(2026, 10, 24), ReplyTime(timedelta(hours=2), answered=1, unanswered=0)),
+            Replies(date(2026, 10, 25), ReplyTime(None, answered=0, unanswered=1)),
+            Replies(date(2026, 10, 26), None),
+        ]
 
     def test_a_campaign_is_no_answer(self, creator: Creator) -> None:
         talk = make_conversation(creator)
@@ -210,7 +249,7 @@ class TestReplyTime:
         self.say(talk, "us", "2026-10-25T10:01:00", campaign=campaign)
         self.say(talk, "fan", "2026-10-25T10:02:00")
 
-        assert analytics.reply_time(creator, OCTOBER) == ReplyTime(None, answered=0, unanswered=1)
+        assert of(creator).reply_time() == ReplyTime(None, answered=0, unanswered=1)
 
     def test_where_nobody_wrote_nothing_is_said(self, creator: Creator) -> None:
-        assert analytics.reply_time(creator, OCTOBER) is None
+        assert of(creator).reply_time() is None

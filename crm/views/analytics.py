@@ -1,8 +1,8 @@
 """A creator's figures: the page, the rows behind each figure, and each figure as a file."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, timedelta
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
@@ -18,11 +18,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from crm import analytics, exporting
-from crm.analytics import ACTIVE_DAYS, Bucket, Money, Period, ReplyTime, Turnover, Unit
-from crm.charts import Chart, Column, chart
+from crm.analytics import ACTIVE_DAYS, MANY_FANS, Bucket, Fans, Figures, Money, Replies, ReplyTime, Turnover
+from crm.charts import Chart, Column, chart, rounded_up_time
 from crm.forms.periods import PeriodForm
 from crm.models import Campaign, Creator, SubscriptionEvent, Transaction
-from crm.paging import always, page_of, sortings
+from crm.paging import Sorting, always, page_of, sortings
+from crm.periods import Period, Unit
 from crm.reporting import REPORTS, Asked, by_currency, report
 from crm.templatetags.humane import duration
 from crm.views.access import SignedInRequest, chosen_creator, signed_in
@@ -31,6 +32,7 @@ from crm.wording import amount
 PAGE = "crm/analytics/page.html"
 ROWS = "crm/analytics/rows.html"
 LATEST = always(sortings(occurredAt="occurred_at"))["-occurredAt"]
+LATEST_WRITTEN = always(sortings(sendAt="send_at"))["-sendAt"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,7 @@ def page(request: SignedInRequest) -> HttpResponse:
     form = PeriodForm(creator, request.GET, now=now)
     valid = form.is_valid()
     period, unit, kinds = form.period, form.unit_shown, form.kinds
+    figures = Figures(creator, period, now=now)
     with timezone.override(creator.zone):
         context = {
             "form": form,
@@ -76,10 +79,14 @@ def page(request: SignedInRequest) -> HttpResponse:
             "period": period,
             "query": _query(period, unit=form["unit"].value(), kind=kinds),
             "ranges": [(name, _query(first_of, unit="", kind=kinds), on) for name, first_of, on in _ranges(form)],
-            "tiles": list(_tiles(creator, period, kinds, now)),
-            "plots": [*_revenue_plots(creator, period, unit, kinds), *_subscriber_plots(creator, period, unit)],
+            "tiles": [*_tiles(figures, kinds), *_fan_tiles(figures)],
+            "plots": [
+                *_revenue_plots(figures, unit, kinds),
+                *_subscriber_plots(figures, unit),
+                *_reply_plots(figures, unit),
+            ],
             "top_fans": list(analytics.top_fans(creator)),
-            "earnings": analytics.campaign_earnings(creator, period),
+            "earnings": figures.campaign_earnings(),
             "kind_names": [str(Transaction.Kind(kind).label) for kind in kinds],
         }
         return render(request, PAGE, context, status=HTTPStatus.OK if valid else HTTPStatus.BAD_REQUEST)
@@ -111,31 +118,52 @@ def _query(period: Period, **values: object) -> str:
 # --- Figures beside those before them
 
 
-def _tiles(creator: Creator, period: Period, kinds: Sequence[str], now: datetime) -> Iterator[Tile]:
-    fans, previous = reverse("fans"), period.previous
-    money = [analytics.revenue(creator, when, kinds) for when in (period, previous)]
+def _tiles(figures: Figures, kinds: Sequence[str]) -> Iterator[Tile]:
+    creator, period, both = figures.creator, figures.period, (figures, figures.before)
     rows = reverse("transactions") + _query(period, kind=kinds)
-    yield _money_tile(_("Revenue"), creator, *money, rows=rows)
-    brought = [analytics.campaign_revenue(creator, when) for when in (period, previous)]
+    yield _money_tile(_("Revenue"), creator, *(each.revenue(kinds) for each in both), rows=rows)
     rows = reverse("transactions") + _query(period, campaign="any")
-    yield _money_tile(_("From campaigns"), creator, *brought, rows=rows)
+    yield _money_tile(_("From campaigns"), creator, *(each.campaign_revenue() for each in both), rows=rows)
     for name, kind in (
         (_("New subscribers"), SubscriptionEvent.Kind.STARTED),
         (_("Lost subscribers"), SubscriptionEvent.Kind.EXPIRED),
     ):
-        numbers = [analytics.subscribers(creator, when, kind) for when in (period, previous)]
-        yield _subscriber_tile(name, *numbers, rows=reverse("subscriptions") + _query(period, kind=kind.value))
-    yield _reply_tile(
-        analytics.reply_time(creator, period), analytics.reply_time(creator, previous), f"{fans}?unanswered=true"
-    )
-    today = _("Today; what it was before is not kept.")
-    yield Tile(_("Fans"), [_number(analytics.total_fans(creator))], today, fans)
+        rows = reverse("subscriptions") + _query(period, kind=kind.value)
+        yield _subscriber_tile(name, *(each.subscribers(kind) for each in both), rows=rows)
+    yield _reply_tile(*(each.reply_time() for each in both), rows=reverse("replies") + _query(period))
+
+
+def _fan_tiles(figures: Figures) -> Iterator[Tile]:
+    """As it is today, beside what it was when the period began."""
+    fans, creator, now, before = reverse("fans"), figures.creator, figures.fans, figures.fans_before
+    day = formats.date_format(figures.period.previous.last, "j M Y")
+    today = _today(now)
+    joined = _on(day, now.total, before.total, _number)
+    yield Tile(_("Fans"), [_number(now.total)], f"{today} · {joined}", fans)
     seen = _("Seen in the last %(days)d days") % {"days": ACTIVE_DAYS}
-    active = _number(analytics.active_fans(creator, now))
-    yield Tile(_("Active fans"), [active], f"{seen}. {today}", f"{fans}?seenWithinDays={ACTIVE_DAYS}")
-    value = amount(analytics.lifetime_value(creator), creator.currency)
-    spent = _("All that all fans ever spent.")
-    yield Tile(_("Lifetime value"), [value], f"{spent} {today}", f"{fans}?sort=-valueCents")
+    note = f"{today} · {seen} · {_on(day, now.active or 0, before.active, _number)}"
+    yield Tile(_("Active fans"), [_number(now.active or 0)], note, f"{fans}?seenWithinDays={ACTIVE_DAYS}")
+
+    def money(cents: int) -> str:
+        return amount(cents, creator.currency)
+
+    cents, spent = now.value_cents or 0, _("All that all fans ever spent")
+    note = f"{today} · {spent} · {_on(day, cents, before.value_cents, money)}"
+    yield Tile(_("Lifetime value"), [money(cents)], note, f"{fans}?sort=-valueCents")
+
+
+def _today(fans: Fans) -> str:
+    """Very many are not counted for every page: then it says when they were."""
+    if fans.total < MANY_FANS:
+        return _("Today")
+    return _("Today at %(time)s") % {"time": formats.time_format(timezone.localtime(fans.counted_at), "H:i")}
+
+
+def _on(day: str, value: int, before: int | None, written: Callable[[int], str]) -> str:
+    """What it was at the end of a day, in the words of ``_compared``."""
+    if before is None:
+        return _("on %(day)s: not known") % {"day": day}
+    return _compared(_("on %(day)s: %(value)s") % {"day": day, "value": written(before)}, value, before)
 
 
 def _money_tile(
@@ -157,7 +185,7 @@ def _subscriber_tile(name: str, here: int | None, before: int | None, *, rows: s
     return Tile(name, [_number(here)], _before(_number(before or 0), here, before or 0), rows)
 
 
-def _reply_tile(here: ReplyTime | None, before: ReplyTime | None, rows: str) -> Tile:
+def _reply_tile(here: ReplyTime | None, before: ReplyTime | None, *, rows: str) -> Tile:
     name, earlier = _("Reply time"), before.median if before else None
     said = _("before: %(value)s") % {"value": duration(earlier)} if earlier is not None else _("before: not known")
     if here is None:
@@ -170,7 +198,10 @@ def _reply_tile(here: ReplyTime | None, before: ReplyTime | None, rows: str) -> 
 
 
 def _before(written: str, value: int, before: int) -> str:
-    words = _("before: %(value)s") % {"value": written}
+    return _compared(_("before: %(value)s") % {"value": written}, value, before)
+
+
+def _compared(words: str, value: int, before: int) -> str:
     if before <= 0:
         return words
     change = round((value - before) * 100 / before)
@@ -188,9 +219,9 @@ def _number(number: int) -> str:
 # --- Charts
 
 
-def _revenue_plots(creator: Creator, period: Period, unit: Unit, kinds: Sequence[str]) -> Iterator[Plot]:
+def _revenue_plots(figures: Figures, unit: Unit, kinds: Sequence[str]) -> Iterator[Plot]:
     """One for each currency, for they are never added."""
-    buckets = analytics.revenue_by(creator, period, unit, kinds)
+    buckets, period = figures.revenue_by(unit, kinds), figures.period
     currencies = sorted({money.currency for bucket in buckets for money in bucket.money})
     for currency in currencies:
         yield _revenue_plot(buckets, currency, period, unit, kinds, several=len(currencies) > 1)
@@ -218,8 +249,8 @@ def _revenue_plot(
     return Plot("revenue", title, says, drawn, ticks, _along(buckets, unit), heads, table)
 
 
-def _subscriber_plots(creator: Creator, period: Period, unit: Unit) -> Iterator[Plot]:
-    turnovers = analytics.subscribers_by(creator, period, unit)
+def _subscriber_plots(figures: Figures, unit: Unit) -> Iterator[Plot]:
+    turnovers = figures.subscribers_by(unit)
     if not any(each.started or each.expired for each in turnovers):
         return
     columns, table = [], []
@@ -227,7 +258,7 @@ def _subscriber_plots(creator: Creator, period: Period, unit: Unit) -> Iterator[
         name = _named(each.first, unit)
         came, left = _("%(count)d new") % {"count": each.started}, _("%(count)d lost") % {"count": each.expired}
         columns.append(Column([("more", each.started, f"{name}: {came}"), ("less", -each.expired, f"{name}: {left}")]))
-        rows = _rows_of("subscriptions", each.first, period, unit)
+        rows = _rows_of("subscriptions", each.first, figures.period, unit)
         table.append((name, rows, (_number(each.started), _number(each.expired))))
     drawn = chart(columns)
     said = {"new": sum(each.started for each in turnovers), "lost": sum(each.expired for each in turnovers)}
@@ -238,12 +269,32 @@ def _subscriber_plots(creator: Creator, period: Period, unit: Unit) -> Iterator[
     yield Plot("subscribers", _("New and lost subscribers"), says, drawn, ticks, along, heads, table)
 
 
+def _reply_plots(figures: Figures, unit: Unit) -> Iterator[Plot]:
+    replies = figures.reply_time_by(unit)
+    if not any(each.time for each in replies):
+        return
+    columns, table = [], []
+    for each in replies:
+        name, median = _named(each.first, unit), each.time.median if each.time else None
+        took = _("nobody was answered") if median is None else duration(median)
+        columns.append(Column([("more", round(median.total_seconds()) if median else 0, f"{name}: {took}")]))
+        answered, unanswered = (each.time.answered, each.time.unanswered) if each.time else (0, 0)
+        cells = ("–" if median is None else took, _number(answered), _number(unanswered))
+        table.append((name, _rows_of("replies", each.first, figures.period, unit), cells))
+    drawn = chart(columns, rounded_up=rounded_up_time)
+    slowest = max(columns, key=lambda column: column.values[0][1])
+    says = _("The median of each bar's days; the longest is %(longest)s.") % {"longest": slowest.values[0][2]}
+    ticks = [(duration(timedelta(seconds=value)), y) for value, y in drawn.ticks]
+    heads = (_("Median"), _("Answered"), _("Not answered"))
+    yield Plot("replies", _("Reply time"), says, drawn, ticks, _along(replies, unit), heads, table)
+
+
 def _rows_of(name: str, bucket: date, period: Period, unit: Unit, **values: object) -> str:
     first, last = period.within(bucket, unit)
     return reverse(name) + _query(Period(period.zone, first, last), **values)
 
 
-def _along(buckets: Sequence[Bucket] | Sequence[Turnover], unit: Unit) -> list[str]:
+def _along(buckets: Sequence[Bucket | Turnover | Replies], unit: Unit) -> list[str]:
     """The first, the middle and the last name below the bars."""
     places = dict.fromkeys((0, (len(buckets) - 1) // 2, len(buckets) - 1))
     return [_named(buckets[place].first, unit) for place in places]
@@ -292,6 +343,16 @@ def subscriptions(request: SignedInRequest) -> HttpResponse:
     return _listed(request, form, rows, context, valid=valid)
 
 
+@require_safe
+@signed_in
+def replies(request: SignedInRequest) -> HttpResponse:
+    """What fans wrote first since our last answer, with when it was answered, newest first."""
+    form = PeriodForm(chosen_creator(request), _without_kind(request), now=timezone.now())
+    valid = form.is_valid()
+    rows = analytics.questions(form.creator, form.period).select_related("conversation__fan")
+    return _listed(request, form, rows, {"title": _("Replies"), "what": "replies"}, valid=valid, order=LATEST_WRITTEN)
+
+
 def _payments(request: SignedInRequest, form: PeriodForm) -> "QuerySet[Transaction]":
     rows = analytics.payments(form.creator, form.period, form.kinds)
     if currency := request.GET.get("currency"):
@@ -308,10 +369,16 @@ def _payments(request: SignedInRequest, form: PeriodForm) -> "QuerySet[Transacti
 
 
 def _listed(
-    request: SignedInRequest, form: PeriodForm, rows: "QuerySet[Any]", context: Mapping[str, Any], *, valid: bool
+    request: SignedInRequest,
+    form: PeriodForm,
+    rows: "QuerySet[Any]",
+    context: Mapping[str, Any],
+    *,
+    valid: bool,
+    order: Sorting = LATEST,
 ) -> HttpResponse:
     try:
-        found = page_of(rows, LATEST, cursor=request.GET.get("cursor", ""))
+        found = page_of(rows, order, cursor=request.GET.get("cursor", ""))
     except ValidationError as error:
         raise Http404(str(error)) from error
     carried = {name: request.GET.getlist(name) for name in ("from", "to", "kind", "currency", "campaign")}

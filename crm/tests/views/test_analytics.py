@@ -153,6 +153,35 @@ class TestPage:
         assert shown.values == ["1 h"]
         assert "1 answered, 1 not" in shown.note
 
+    def test_each_day_of_the_reply_times_leads_to_who_wrote_and_when_they_were_answered(
+        self, web: Client, creator: Creator
+    ) -> None:
+        talk = make_conversation(fan=make_fan(creator, name="Ada"))
+        at = datetime(2026, 10, 25, 22, tzinfo=UTC)
+        talk.receive(text="Hi", platform_id="i1", written_at=at)
+        talk.receive(text="?", platform_id="i2", written_at=at + timedelta(minutes=1))
+        talk.show_sent(text="Yes", platform_id="o1", sent_at=at + timedelta(minutes=100))
+        talk.receive(text="And?", platform_id="i3", written_at=at + timedelta(hours=2))
+
+        [plot] = web.get(PAGE, OCTOBER).context["plots"]
+
+        assert [(when, *cells) for when, _rows, cells in plot.table] == [
+            ("24 Oct 2026", "–", "0", "0"),
+            ("25 Oct 2026", "1 h 40 min", "1", "0"),
+            ("26 Oct 2026", "–", "0", "1"),
+        ]
+        assert [words for words, _y in plot.ticks] == ["2 h", "1 h", "0 s"]
+        assert "Ada" in text_of(web.get(plot.table[1][1]))
+        assert "1 h 40 min" in text_of(web.get(plot.table[1][1]))
+        assert len(web.get(tile(web, "Reply time").rows).context["rows"]) == 2
+        assert file(web, "replies", **OCTOBER)[2:] == [
+            ["2026-10-25", "2026-10-25", "6000", "1", "0"],
+            ["2026-10-26", "2026-10-26", "", "0", "1"],
+        ]
+        week = web.get(f"{API}/replies", OCTOBER | {"unit": "month"}).json()
+        assert week["results"] == [{"from": "2026-10-01", "time": week["replyTime"]["value"]}]
+        assert week["replyTime"]["value"] == {"medianSeconds": 6000, "answered": 1, "unanswered": 1}
+
     @pytest.mark.parametrize(
         ("asked", "words"),
         [
@@ -189,7 +218,7 @@ class TestPage:
                 creator, "2026-10-25T12:00:00", 1_000 + number, campaign=campaign, fan=make_fan(creator, value_cents=9)
             )
 
-        with django_assert_max_num_queries(32):
+        with django_assert_max_num_queries(14):
             web.get(PAGE, OCTOBER)
         with django_assert_max_num_queries(9):
             web.get(f"{PAGE}/transactions", OCTOBER)

@@ -9,7 +9,17 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from crm.models import Dispatch
 from onlyfans import redriving
-from onlyfans.dispatching import SAMPLE_SECONDS, WATCH_SECONDS, Beside, DispatchLoop, begin, sample, watch
+from onlyfans.dispatching import (
+    KEEP_SECONDS,
+    SAMPLE_SECONDS,
+    WATCH_SECONDS,
+    Beside,
+    DispatchLoop,
+    begin,
+    keep_figures,
+    sample,
+    watch,
+)
 
 
 class Command(BaseCommand):
@@ -30,7 +40,10 @@ class Command(BaseCommand):
             # From a thread: the handler may interrupt this very thread inside ``stop.wait()``, which holds its lock.
             signal.signal(number, lambda *_: threading.Thread(target=stop.set).start())
         begin(resume=resume)
-        threads = [Beside(watch, every=WATCH_SECONDS, stop=stop)]
+        threads = [
+            Beside(watch, every=WATCH_SECONDS, stop=stop),
+            Beside(keep_figures, every=KEEP_SECONDS, stop=stop),
+        ]
         if settings.RATE_LIMITER_ENABLED:
             threads += [
                 Beside(sample, every=SAMPLE_SECONDS, stop=stop),
