@@ -15,7 +15,13 @@ function nameAll() {
   }
   for (const select of document.querySelectorAll("select.select2-hidden-accessible")) {
     const words = wordsOf(select.labels[0]) || nameOf(select);
-    for (const part of select.nextElementSibling.querySelectorAll("[role=combobox], [role=textbox]")) part.ariaLabel = words;
+    for (const part of select.nextElementSibling?.querySelectorAll("[role=combobox], [role=textbox]") ?? []) part.ariaLabel = words;
+  }
+  for (const group of document.querySelectorAll(".inline-group[data-inline-type=tabular]")) {
+    // It scrolls sideways on a phone, and may have nothing in it that takes the focus.
+    group.tabIndex = 0;
+    group.role = "region";
+    group.ariaLabel = wordsOf(group.querySelector("h2"));
   }
   for (const tip of document.querySelectorAll(".help-tooltip[aria-label]")) tip.role = "img";
   for (const head of document.querySelectorAll("th")) {
@@ -23,5 +29,6 @@ function nameAll() {
   }
 }
 
-addEventListener("load", nameAll);
-document.addEventListener("formset:added", nameAll);
+// Django's own scripts add controls, some of them after the page has loaded.
+new MutationObserver(nameAll).observe(document.body, { childList: true, subtree: true });
+nameAll();
