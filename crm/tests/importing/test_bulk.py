@@ -57,7 +57,7 @@ def test_what_is_written_does_not_stand_in_the_log_of_queries(imported: Run) -> 
     assert not [query for query in asked.captured_queries if 'INTO "crm_fan"' in query["sql"]]
 
 
-@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL has no such limit: rows come by COPY")
+@pytest.mark.sqlite_only
 def test_more_values_than_sqlite_takes_at_once_go_in_several_statements(imported: Run) -> None:
     creator, limit = make_creator(), sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER
     before = connection.connection.setlimit(limit, 100)
