@@ -127,12 +127,14 @@ def named(creator: Creator, written: Sequence[str]) -> tuple[list[Fan], list[str
     by_name: dict[str, Fan] = {}
     for start in range(0, len(words), NAMED_AT_ONCE):
         some = words[start : start + NAMED_AT_ONCE]
-        handles = [_as_handle(word) for word in some]
-        ours = [public_id for word in some if (public_id := _as_uuid(word))]
-        known = creator.fans.alias(lower_handle=Lower("handle"))
-        by_name |= {fan.handle.lower(): fan for fan in known.filter(lower_handle__in=handles).exclude(handle="")}
-        by_name |= {fan.platform_id: fan for fan in creator.fans.filter(platform_id__in=some)}
-        by_name |= {str(fan.public_id): fan for fan in creator.fans.filter(public_id__in=ours)}
+        if ours := [public_id for word in some if (public_id := _as_uuid(word))]:
+            by_name |= {str(fan.public_id): fan for fan in creator.fans.filter(public_id__in=ours)}
+        if others := [word for word in some if word.lower() not in by_name]:
+            handles = [_as_handle(word) for word in others]
+            known = creator.fans.alias(lower_handle=Lower("handle")).exclude(handle="")
+            by_handle = {fan.handle.lower(): fan for fan in known.filter(lower_handle__in=handles)}
+            by_platform_id = {fan.platform_id: fan for fan in creator.fans.filter(platform_id__in=others)}
+            by_name = by_handle | by_platform_id | by_name
     found = {word: by_name.get(word) or by_name.get(word.lower()) or by_name.get(_as_handle(word)) for word in words}
     return list(dict.fromkeys(fan for fan in found.values() if fan)), [word for word in words if not found[word]]
 

@@ -4,7 +4,7 @@ Or on one of them, the rest going to pytest: `python -m tests.suite postgresql -
 
 On SQLite the journeys run at the real pace, so they mostly wait: they do it beside everything else, which gives way to
 them. The rest runs on both databases at once; what asks no database beside SQLite only. On PostgreSQL the journeys run
-ten times faster, once the rest is done there; `make run` is started and stopped at the end.
+ten times faster, once the rest is done there.
 """
 
 import os
@@ -82,7 +82,7 @@ def one_leg(name: str, arguments: Sequence[str]) -> list[Result]:
 
 def both(arguments: Sequence[str]) -> list[Result]:
     plain = [*arguments, "-m", "not journey and not browser and not faults and not contract"]
-    journeys, laptop = ([*arguments, "-m", f"journey and {which}"] for which in ("not sqlite_only", "sqlite_only"))
+    journeys = [*arguments, "-m", "journey"]
     with (
         postgresql() as server,
         beside(Leg("SQLite, journeys", journeys)) as paced,
@@ -91,7 +91,6 @@ def both(arguments: Sequence[str]) -> list[Result]:
         results = [
             _run(Leg("PostgreSQL", [*plain, "--asks-database"], on_server(server), gives_way=True)),
             _run(Leg("PostgreSQL, journeys", journeys, on_server(server) | TEN_TIMES_FASTER)),
-            _run(Leg("SQLite, make run", laptop)),
         ]
         return [paced.result(), other.result(), *results]
 

@@ -233,7 +233,7 @@ class Dispatch(models.Model):
             return cls.current(), database_now()
         clock = models.Func(function="clock_timestamp", output_field=models.DateTimeField())
         row = cls._default_manager.annotate(now=clock).filter(pk=1).first()
-        return (row, row.now.astimezone(UTC)) if row else (cls.current(), database_now())
+        return (row, row.now.astimezone(UTC)) if row else (cls(pk=1), database_now())
 
     @classmethod
     def note(cls, **changes: object) -> None:

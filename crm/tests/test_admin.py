@@ -23,8 +23,10 @@ from crm.models import (
     ApiKey,
     Attachment,
     Campaign,
+    Census,
     Conversation,
     Creator,
+    Day,
     Dispatch,
     Draft,
     Fan,
@@ -170,8 +172,8 @@ def staff() -> Callable[..., Client]:
 
 class TestPages:
     def test_every_model_of_the_ledger_is_registered(self) -> None:
-        """But for those that are a part of another one, or that keep what nobody should read."""
-        hidden = {Draft, FanTag, ImportChunk, ImportPart, KeptReply, Presence, Session, Tally}
+        """But for those that are a part of another one, that pages have counted, or that nobody should read."""
+        hidden = {Census, Day, Draft, FanTag, ImportChunk, ImportPart, KeptReply, Presence, Session, Tally}
         registered = {model for model in admin.site._registry if model._meta.app_label in ("crm", "admin")}
 
         assert registered == {*ALL}

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from crm import inbox
-from crm.models import Attachment, Conversation, Creator, Membership, Message, Tag, User
+from crm.models import Attachment, Conversation, Creator, Dispatch, Membership, Message, Tag, User
 from crm.models.messages import Status
 from crm.tests.factories import make_conversation, make_creator, make_fan, make_membership, make_message, make_user
 
@@ -171,6 +171,7 @@ class TestDeepLink:
 def test_no_page_costs_more_than_12_queries_however_much_it_shows(
     signed_in: Client, creator: Creator, user: User, rows: int, django_assert_max_num_queries: Any
 ) -> None:
+    Dispatch.ensured()
     make_creator(user)
     tags = Tag.objects.named(creator, ["one", "two"])
     opened, *_others = talks = [make_conversation(creator, unread_count=1, assigned_to=user) for _ in range(rows)]
