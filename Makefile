@@ -30,8 +30,8 @@ run: $(VENV)/.run-installed ## Install what is missing and start everything; POR
 test: $(VENV)/.test-installed ## Run the whole suite on SQLite and on PostgreSQL, but for what has a target of its own
 	@exec $(BIN)/python -m tests.suite
 
-browser: $(VENV)/.test-installed ## Drive the pages in Chromium, and look at each with axe in every theme and language
-	@exec $(BIN)/python -m tests.suite sqlite tests/browser
+browser: $(VENV)/.test-installed ## Drive the pages in Chromium at three widths, and look at each with axe in every theme and language
+	@exec $(BIN)/python -m tests.suite browser
 
 contract: $(VENV)/.test-installed ## Ask every operation of the running API whether it keeps to docs/openapi.yaml
 	@exec $(BIN)/python -m tests.contract

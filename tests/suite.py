@@ -1,6 +1,7 @@
 """The whole suite on SQLite and on PostgreSQL (`make test`).
 
-Or on one of them, the rest going to pytest: `python -m tests.suite postgresql -k inbox`.
+Or on one of them, the rest going to pytest: `python -m tests.suite postgresql -k inbox`. Or the pages in Chromium, on
+SQLite, in two halves side by side: `python -m tests.suite browser` (`make browser`).
 
 On SQLite the journeys run at the real pace, so they mostly wait: they do it beside everything else, which gives way to
 them. The rest runs on both databases at once; what asks no database beside SQLite only. On PostgreSQL the journeys run
@@ -24,7 +25,6 @@ from tests import chromium
 from tests.postgresql import postgresql
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-LEGS = ("sqlite", "postgresql")
 CLOSING_LINE = re.compile(r"\b(passed|failed|error|errors|deselected|no tests ran)\b.* in \d+\.\d+s")
 TEN_TIMES_FASTER = {"TEST_PACE": "10/6", "TEST_SIMULATOR_GAP": "0.3"}
 
@@ -66,7 +66,13 @@ def main() -> None:
     chromium.find_or_install()
     started = time.monotonic()
     arguments = sys.argv[1:]
-    results = one_leg(arguments[0], arguments[1:]) if arguments[:1] and arguments[0] in LEGS else both(arguments)
+    match arguments:
+        case ["browser", *rest]:
+            results = pages(rest)
+        case ["sqlite" | "postgresql" as name, *rest]:
+            results = one_leg(name, rest)
+        case _:
+            results = both(arguments)
     print(f"\nAll of it in {time.monotonic() - started:.0f} s:")
     for result in results:
         print(f"  {result.name:22} {result.closing_line}")
@@ -93,6 +99,14 @@ def both(arguments: Sequence[str]) -> list[Result]:
             _run(Leg("PostgreSQL, journeys", journeys, on_server(server) | TEN_TIMES_FASTER)),
         ]
         return [paced.result(), other.result(), *results]
+
+
+def pages(arguments: Sequence[str]) -> list[Result]:
+    folder = BASE_DIR / "tests" / "browser"
+    inbox = [str(path) for path in sorted(folder.glob("test_inbox_*.py"))]
+    others = [str(path) for path in sorted(folder.glob("test_*.py")) if str(path) not in inbox]
+    with beside(Leg("The inbox", [*arguments, *inbox])) as other:
+        return [_run(Leg("The other pages, and axe", [*arguments, *others])), other.result()]
 
 
 @dataclass(frozen=True, slots=True)

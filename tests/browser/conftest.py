@@ -64,6 +64,22 @@ def sign_in(context: BrowserContext, live_server: LiveServer, user: User) -> Cal
     return sign_in
 
 
+@pytest.fixture(params=[1440, 900, 390])
+def width(request: pytest.FixtureRequest) -> int:
+    """Of the window: a desk's, a tablet's and a phone's."""
+    width: int = request.param
+    return width
+
+
+@pytest.fixture
+def page(page: Page, width: int) -> Iterator[Page]:
+    """A page of each width, which never has to be scrolled sideways."""
+    page.set_viewport_size({"width": width, "height": 900})
+    yield page
+    if not page.is_closed():
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "wider than its window"
+
+
 @pytest.fixture
 def opened(page: Page, live_server: LiveServer, conversation: Conversation, sign_in: Callable[[], None]) -> Page:
     """The conversation in the browser, its updates under way."""

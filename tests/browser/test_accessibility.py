@@ -20,7 +20,11 @@ from crm.tests.factories import make_user
 from tests.pages import PAGES, STAFF_PAGES, furnish
 from tests.pages import Page as Row
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.parametrize("width", [1440]),
+]
 
 AXE = Path(__file__).parent / "vendor" / "axe" / "axe-4.14.1.min.js"
 #: WCAG 2.0, 2.1 and 2.2, levels A and AA, and what axe's authors recommend besides.

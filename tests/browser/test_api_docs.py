@@ -9,7 +9,11 @@ from pytest_django.live_server_helper import LiveServer
 from crm.models import Conversation
 from crm.tests.factories import PASSWORD
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.parametrize("width", [1440]),
+]
 
 
 def test_an_operation_is_read_and_tried_out_with_a_token(

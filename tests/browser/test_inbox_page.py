@@ -24,11 +24,9 @@ def top_of(page: Page, message: Message) -> float:
     return box["y"]
 
 
-@pytest.mark.parametrize("width", [1440, 900, 390])
 def test_from_sign_in_to_a_reply(
     page: Page, live_server: LiveServer, user: User, conversation: Conversation, width: int
 ) -> None:
-    page.set_viewport_size({"width": width, "height": 900})
     page.goto(f"{live_server.url}/")
     page.get_by_label("Username").fill(user.username)
     page.get_by_label("Password").fill(PASSWORD)
@@ -174,6 +172,7 @@ def test_older_messages_come_in_above_without_a_jump(opened: Page, conversation:
     expect(opened.locator("#thread .message")).to_have_count(101)
 
 
+@pytest.mark.parametrize("width", [1440, 900])
 def test_another_conversation_opens_in_place_and_each_keeps_its_draft(opened: Page, creator: Creator) -> None:
     make_conversation(fan=make_fan(creator, name="Sofia"))
     opened.reload()
@@ -212,7 +211,6 @@ def test_a_phone_shows_one_pane_at_a_time(
     page: Page, live_server: LiveServer, conversation: Conversation, sign_in: Callable[[], None], width: int
 ) -> None:
     sign_in()
-    page.set_viewport_size({"width": width, "height": 720})
     page.goto(f"{live_server.url}/messages/onlyfans")
     expect(page.locator(".thread-pane")).to_be_hidden()
 
@@ -266,8 +264,8 @@ def _lose_answers(route: Route) -> None:
         route.continue_()
 
 
+@pytest.mark.parametrize("width", [1440])
 def test_the_columns_are_as_wide_as_somebody_made_them(opened: Page, live_server: LiveServer) -> None:
-    opened.set_viewport_size({"width": 1440, "height": 900})
     divider = opened.get_by_role("separator", name="Width of the list")
     pane, card = opened.locator("#list-pane"), opened.locator("#card")
     usual = width_of(pane)

@@ -1,7 +1,9 @@
 """F14: a database with one writer at a time, and everybody writing."""
 
+import itertools
 import threading
 import time
+from collections.abc import Iterator
 
 import pytest
 from django.db import connection, transaction
@@ -21,15 +23,14 @@ def test_f14_four_writers_an_import_and_an_inbox_never_meet_a_locked_database(sc
     user = make_user()
     creators = [scene.creator(user) for _writer in range(WRITERS)]
     recipients = [scene.conversations(5, creator=creator) for creator in creators]
-    url, ends_at, lock = scene.stage.web_url, time.monotonic() + SECONDS, threading.Lock()
+    url, ready, lock = scene.stage.web_url, threading.Barrier(WRITERS + 2, timeout=60), threading.Lock()
     took: list[float] = []
     refused: list[object] = []
 
     def write(number: int) -> None:
-        api, turn = Client(url, user.username, PASSWORD, timeout=30), 0
-        while time.monotonic() < ends_at:
-            fan = recipients[number][turn % 5].fan
-            began, turn = time.monotonic(), turn + 1
+        api = Client(url, user.username, PASSWORD, timeout=30)
+        for turn in turns(ready):
+            fan, began = recipients[number][turn % 5].fan, time.monotonic()
             status, reply = api.post(
                 "/api/onlyfans/messages/send", {"recipientId": fan.platform_id, "content": scene.words()}
             )
@@ -39,12 +40,12 @@ def test_f14_four_writers_an_import_and_an_inbox_never_meet_a_locked_database(sc
 
     def read() -> None:
         api = Client(url, user.username, PASSWORD, timeout=30)
-        while time.monotonic() < ends_at:
+        for _turn in turns(ready):
             api.get("/api/crm/conversations?limit=50")["results"]
 
     def import_fans() -> None:
         """Chunks of a few hundred rows, each a transaction, as an import writes them."""
-        while time.monotonic() < ends_at:
+        for _turn in turns(ready):
             with transaction.atomic():
                 for _row in range(300):
                     make_fan(creators[0])
@@ -61,3 +62,10 @@ def test_f14_four_writers_an_import_and_an_inbox_never_meet_a_locked_database(sc
     scene.measured("a write among four writers, an import and an inbox", took, share=0.99)
     until(lambda: scene.count(Status.SENT) == len(took), 60, "all go out")
     assert all("database is locked" not in part.log.read_text() for part in scene.stage.product)
+
+
+def turns(ready: threading.Barrier) -> Iterator[int]:
+    """For so many seconds, once everybody has signed in."""
+    ready.wait()
+    ends_at = time.monotonic() + SECONDS
+    return itertools.takewhile(lambda _turn: time.monotonic() < ends_at, itertools.count())
