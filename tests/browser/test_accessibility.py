@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import pytest
 from django.test import Client
+from django.urls import reverse
 from playwright.sync_api import BrowserContext, Page, ViewportSize
 from pytest_django.live_server_helper import LiveServer
 
@@ -111,10 +112,22 @@ def test_axe_finds_nothing_on_any_page(
                 page.goto(live_server.url + row.address(creator))
                 assert page.locator("html").get_attribute("lang") == language
                 found += [f"{row.name}, {language}, {violation}" for violation in _violations(page, seen)]
+        _choose_fans(page, live_server.url)
+        found += [f"admin-chosen-fans, {language}, {violation}" for violation in _violations(page, seen)]
 
     assert not found, "\n".join(found)
     for _language in LANGUAGES:
         quiet.remove("Failed to load resource: the server responded with a status of 404 (Not Found)")
+
+
+def _choose_fans(page: Page, url: str) -> None:
+    """The one page of the staff's that no address leads to."""
+    page.set_viewport_size(SIZES[0])
+    page.goto(f"{url}{reverse('admin:crm_fan_changelist')}?q=Theo")
+    page.locator("input.action-select").first.check()
+    page.locator("select[name=action]").select_option("message_selected")
+    with page.expect_navigation():
+        page.locator("button[name=index]").click()
 
 
 def _cookies(url: str, language: str, person: User | None) -> Iterator[Any]:
