@@ -40,6 +40,7 @@ from celery import shared_task
 BASE_DIR = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(BASE_DIR))
 
+from bench.report import Seen  # noqa: E402
 from huntaze.laptop.environment import free_ports, redis_server, stand_in_aws  # noqa: E402
 from huntaze.laptop.queues import QUEUE  # noqa: E402
 from tests.faults.parts import Ledger, Part  # noqa: E402
@@ -82,20 +83,6 @@ SMALL = Size(
     waiting=500,
     growth=(500, 2_000),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """One row of the answer; without a goal it explains another one."""
-
-    case: str
-    figure: str
-    goal: str = ""
-    is_met: bool = True
-
-    def __str__(self) -> str:
-        verdict = f"{self.goal}: {'met' if self.is_met else 'MISSED'}" if self.goal else ""
-        return f"{self.case:<58} | {self.figure:<62} | {verdict}"
 
 
 @shared_task(name="bench.noop")

@@ -34,6 +34,7 @@ from typing import Any
 BASE_DIR = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(BASE_DIR))
 
+from bench.report import Seen  # noqa: E402
 from tests.faults.parts import Ledger  # noqa: E402
 from tests.postgresql import postgresql  # noqa: E402
 from tests.product import Product, new_product  # noqa: E402
@@ -66,21 +67,6 @@ class Size:
 
 #: What the demo's creator gets: enough to fill a page of everything.
 DEMO = (200, 160)
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """One row of the report; without a goal it explains another one. ``by_the_clock``: a busy machine may miss it."""
-
-    case: str
-    figure: str
-    goal: str = ""
-    is_met: bool = True
-    by_the_clock: bool = False
-
-    def __str__(self) -> str:
-        verdict = f"{self.goal}: {'met' if self.is_met else 'MISSED'}" if self.goal else ""
-        return f"{self.case:<46} | {self.figure:<52} | {verdict}"
 
 
 # --- Who is in the file
