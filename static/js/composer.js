@@ -4,8 +4,11 @@
 // first is on its way. Replies are posted one after the other, in the order they were written, and go on being posted
 // when another conversation is opened meanwhile.
 
-// What the server does not have yet, by conversation: what it has comes with the page.
+// What was typed here, by conversation, until a page is asked for that must have it: a page on its way while a draft
+// is being saved was made without it.
 const drafts = new Map();
+// The conversations whose draft the server has.
+const kept = new Set();
 // What came back unsent, by conversation: what was written after it must not overtake it.
 const returned = new Map();
 let line = Promise.resolve();
@@ -50,6 +53,7 @@ const timers = new Map();
 function keepDraft(form) {
   const { conversation } = form.dataset;
   drafts.set(conversation, written(form));
+  kept.delete(conversation);
   clearTimeout(timers.get(conversation));
   timers.set(conversation, setTimeout(() => saveDraft(form), PAUSE));
 }
@@ -58,10 +62,10 @@ function saveDraft(form, { leaving = false } = {}) {
   const { conversation } = form.dataset;
   clearTimeout(timers.get(conversation));
   const draft = drafts.get(conversation);
-  if (!draft) return saving;
+  if (!draft || kept.has(conversation)) return saving;
   const save = async () => {
     const response = await ask(form.dataset.draft, draft, { keepalive: leaving, token: form.elements.csrfmiddlewaretoken.value });
-    if (response.ok && drafts.get(conversation) === draft) drafts.delete(conversation);
+    if (response.ok && drafts.get(conversation) === draft) kept.add(conversation);
     tellDraft(form, response.ok ? "kept" : "lost");
   };
   saving = leaving ? save() : saving.then(save);
@@ -108,8 +112,19 @@ function empty(form) {
   form.querySelector("[data-trouble]").hidden = true;
   clearTimeout(timers.get(form.dataset.conversation));
   tellDraft(form, "");
-  drafts.delete(form.dataset.conversation);
+  forget(form.dataset.conversation);
 }
+
+function forget(conversation) {
+  drafts.delete(conversation);
+  kept.delete(conversation);
+}
+
+document.addEventListener("htmx:beforeRequest", (event) => {
+  const link = event.detail.elt.closest("[data-opens]");
+  if (!link) return;
+  for (const conversation of kept) if (link.pathname.endsWith(`/${conversation}`)) forget(conversation);
+});
 
 function start() {
   const form = composer();
@@ -223,7 +238,10 @@ function restore(conversation, reply, trouble) {
   returned.set(conversation, text);
   // With the key of the first one: should it have arrived after all, the server says so instead of sending it twice.
   const values = { ...(earlier ? there : reply), text: rejoined(text, typed) };
-  if (!form) return drafts.set(conversation, values);
+  if (!form) {
+    kept.delete(conversation);
+    return drafts.set(conversation, values);
+  }
   fill(form, values);
   keepDraft(form);
   complain(form, trouble);

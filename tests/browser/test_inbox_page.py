@@ -194,6 +194,32 @@ def test_another_conversation_opens_in_place_and_each_keeps_its_draft(opened: Pa
     expect(opened.get_by_role("heading", name="Sofia")).to_be_visible()
 
 
+@pytest.mark.parametrize("width", [1440, 900])
+def test_a_page_made_before_the_draft_was_kept_does_not_hide_it(
+    opened: Page, conversation: Conversation, creator: Creator
+) -> None:
+    make_conversation(fan=make_fan(creator, name="Sofia"))
+    opened.reload()
+    saves: list[Route] = []
+
+    def save_once_the_page_is_made(asked: Route) -> None:
+        page = asked.fetch()
+        with opened.expect_response("**/draft"):
+            saves.pop().continue_()
+        asked.fulfill(response=page)
+
+    opened.route("**/draft", lambda save: saves.append(save))
+    opened.route(f"**/messages/onlyfans/{conversation.public_id}", save_once_the_page_is_made)
+    with opened.expect_request("**/draft"):
+        opened.get_by_label("Message to Daniel").fill("for Daniel")
+        opened.get_by_role("link", name="Sofia").click()
+    expect(opened.get_by_role("heading", name="Sofia")).to_be_visible()
+
+    opened.get_by_role("link", name="Daniel").click()
+
+    expect(opened.get_by_label("Message to Daniel")).to_have_value("for Daniel")
+
+
 def test_who_is_signed_out_is_told_and_loses_no_text(opened: Page, quiet: list[str]) -> None:
     opened.get_by_label("Message to Daniel").fill("half a sentence")
     opened.context.clear_cookies(name="sessionid")
