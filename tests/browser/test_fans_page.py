@@ -51,7 +51,6 @@ def test_fans_are_found_ticked_tagged_and_written_to(
     expect(page).to_have_url(f"{live_server.url}/campaigns/new?valueMin=10000")
 
 
-@pytest.mark.parametrize("width", [1440, 900])
 def test_the_head_of_the_table_ticks_the_page(signed_in: Page, live_server: LiveServer) -> None:
     page = signed_in
     page.goto(f"{live_server.url}/fans?sort=name")
