@@ -1,6 +1,7 @@
 """Acts that one person may do so often an hour, on pages and in the admin as through the API.
 
-Who counts is not the ledger's business: a middleware puts ``counted`` on the request.
+Messages to many are counted for each creator: a manager of six may launch for all of them in one hour. Who counts is
+not the ledger's business: a middleware puts ``counted`` on the request.
 """
 
 import math
@@ -17,11 +18,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from rest_framework.exceptions import Throttled
 
+from crm.models import Creator
+
 #: The names of the limits; the API's views have them as their ``throttle_scope``.
 IMPORTS, BULK = "imports", "bulk"
 WORDS = {
     IMPORTS: gettext_lazy("Imports: at most %(at_most)s."),
-    BULK: gettext_lazy("Launches, tests and messages to chosen fans: at most %(at_most)s."),
+    BULK: gettext_lazy("Launches and messages to chosen fans: at most %(at_most)s for one creator."),
 }
 
 
@@ -40,10 +43,15 @@ class TooOften(ValidationError):
 
 
 @contextmanager
-def limited(request: HttpRequest, scope: str) -> Iterator[None]:
+def limited(request: HttpRequest, scope: str, *, creator: Creator | None = None) -> Iterator[None]:
     """Do one act under the user's limit of this name; one that raises does not count. Raises TooOften."""
     try:
-        with cast(Any, request).counted(scope):
+        with cast(Any, request).counted(scope, within=within(creator)):
             yield
     except Throttled as refusal:
         raise TooOften(scope, refusal) from refusal
+
+
+def within(creator: Creator | None) -> str:
+    """The name under which a creator's acts are counted by themselves; empty for nobody."""
+    return f"creator:{creator.pk}" if creator else ""

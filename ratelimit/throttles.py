@@ -94,7 +94,10 @@ class Charge:
 
 
 class BucketThrottle(BaseThrottle):
-    """A user's writes, an anonymous caller's requests, and writes under the view's ``throttle_scope``: all or none."""
+    """A user's writes, an anonymous caller's requests, and writes under the view's ``throttle_scope``: all or none.
+
+    A view with ``throttled_within(request)`` has one count of its scope for each answer of it, an empty one included.
+    """
 
     def allow_request(self, request: Request, view: "APIView") -> bool:
         """Raises TooManyRequests, which names the limit."""
@@ -122,12 +125,14 @@ class SignInAttempt:
 
 
 @contextmanager
-def counted(request: HttpRequest, scope: str) -> Iterator[None]:
+def counted(request: HttpRequest, scope: str, within: str = "") -> Iterator[None]:
     """What a page does under the limit that the API has by the name ``scope``. What is refused is not counted.
+
+    ``within`` names what has a count of its own, as a view's ``throttled_within`` does.
 
     Raises TooManyRequests before it is begun.
     """
-    charges = _spend(request, _limited((scope, f"user:{request.user.pk}")))
+    charges = _spend(request, _limited((scope, _inside(f"user:{request.user.pk}", within))))
     try:
         yield
     except Exception:
@@ -185,13 +190,18 @@ def _quotas_of(request: Request, view: "APIView") -> list[Quota]:
     if request.method not in SAFE_METHODS:
         # The rarer one first: it is the one that refuses.
         if scope := getattr(view, "throttle_scope", None):
-            wanted.append((scope, subject))
+            within = view.throttled_within(request) if hasattr(view, "throttled_within") else ""
+            wanted.append((scope, _inside(subject, within)))
         if signed_in:
             # A key of a program is counted by itself, so that its person's own writes pass whatever it does.
             wanted.append((WRITES, getattr(request.auth, "throttle_subject", subject)))
     if not signed_in:
         wanted.append((ANONYMOUS, subject))
     return _limited(*wanted)
+
+
+def _inside(subject: str, within: str) -> str:
+    return f"{subject}:{within}" if within else subject
 
 
 def _limited(*wanted: tuple[str, str]) -> list[Quota]:

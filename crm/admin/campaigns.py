@@ -38,7 +38,7 @@ class CampaignAdmin(OneByOne[Campaign], ReadOnly, admin.ModelAdmin):
     @admin.action(description=_("Launch"), permissions=["decide"])
     def launch(self, request: HttpRequest, campaigns: QuerySet[Campaign]) -> None:
         def launch(campaign: Campaign) -> None:
-            with limited(request, BULK):
+            with limited(request, BULK, creator=campaign.creator):
                 campaigning.launch(campaign)
 
         self.one_by_one(request, campaigns, launch)

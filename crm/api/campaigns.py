@@ -1,7 +1,8 @@
 """Campaigns: written, launched, stopped, and what became of every recipient."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 from django.core.exceptions import ValidationError as Refused
 from django.db import transaction
@@ -21,7 +22,7 @@ from crm.api.shapes import ProblemShape, Shape, WaitingShape, WallTime, media_ur
 from crm.campaigning import BULK_MAX
 from crm.clock import database_now
 from crm.forecast import completion
-from crm.limiting import BULK
+from crm.limiting import BULK, within
 from crm.models import ApiKey, Campaign, Creator, Fan, IllegalCampaignMove, Message
 from crm.models.campaigns import EXCLUDED, WAITING
 from crm.models.messages import Status
@@ -191,6 +192,9 @@ class CampaignLaunch(CampaignAct):
     throttle_scope = BULK
     act = staticmethod(campaigning.launch)
 
+    def throttled_within(self, request: Request) -> str:
+        return within(_find(request, self.kwargs["campaign_id"]).creator)
+
 
 class CampaignPause(CampaignAct):
     """POST: no message of it begins to be sent after this."""
@@ -251,7 +255,6 @@ class CampaignTest(APIView):
     """POST: send it to a few fans now, marked TEST. It counts for nothing."""
 
     input_shape = RehearsalShape
-    throttle_scope = BULK
     key_scope = ApiKey.Scope.SEND
 
     @extend_schema(responses={202: RehearsedShape})
@@ -380,6 +383,9 @@ class BulkSend(APIView):
     throttle_scope = BULK
     key_scope = ApiKey.Scope.SEND
 
+    def throttled_within(self, request: Request) -> str:
+        return within(_sole_creator(request))
+
     @extend_schema(responses={202: BulkSentShape})
     @idempotent
     def post(self, request: Request) -> Response:
@@ -412,6 +418,16 @@ def _all_of(creator: Creator, wanted: Sequence[str], field: str = "recipientIds"
         words = _("No fans of this creator: %(ids)s") % {"ids": ", ".join(missing)}
         raise exceptions.ValidationError({field: words})
     return fans
+
+
+def _sole_creator(request: Request) -> Creator | None:
+    """Whom a bulk send is for, before its body is checked; None when that will refuse it."""
+    named = request.data.get("creatorId") if isinstance(request.data, Mapping) else None
+    try:
+        creators = list(creators_of(request, UUID(str(named)) if named else None).values())
+    except ValueError:
+        return None
+    return creators[0] if len(creators) == 1 else None
 
 
 def _find(request: Request, campaign_id: str) -> Campaign:

@@ -69,7 +69,7 @@ class ChosenFansForm(forms.Form):
         author = cast(User, request.user)
         try:
             if way == NOW:
-                with limited(request, BULK), transaction.atomic():
+                with limited(request, BULK, creator=creator), transaction.atomic():
                     return campaigning.send_to(creator, fans, author=author, **written)
             audience = {"fans": [str(fan.public_id) for fan in fans]}
             return campaigning.draft(creator, author=author, audience=audience, **written)

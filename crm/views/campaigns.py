@@ -186,7 +186,7 @@ def _whom(campaign: Campaign) -> str:
 
 
 def _launch(request: SignedInRequest, campaign: Campaign) -> HttpResponse:
-    with limited(request, BULK):
+    with limited(request, BULK, creator=campaign.creator):
         campaigning.launch(campaign)
     if campaign.status == CampaignStatus.SCHEDULED:
         messages.success(request, _("It is scheduled."))
@@ -250,8 +250,7 @@ def _test(request: SignedInRequest, campaign: Campaign) -> HttpResponse:
         raise ValidationError(
             _("No fans of this creator: %(ids)s") % {"ids": ", ".join(missing[: audiences.NAMED_MAX])}
         )
-    with limited(request, BULK):
-        sent = rehearsing.rehearse(campaign, found, author=request.user, key=_key(request))
+    sent = rehearsing.rehearse(campaign, found, author=request.user, key=_key(request))
     number = len(sent)
     words = ngettext("A test goes to %(number)d fan.", "A test goes to %(number)d fans.", number)
     messages.success(request, words % {"number": number})

@@ -16,6 +16,7 @@ from crm.tests.factories import make_creator, make_fan, make_user
 pytestmark = pytest.mark.django_db
 
 CONNECT = "/platforms/connect/onlyfans"
+BULK = "/api/messages/bulk"
 
 
 @pytest.fixture(autouse=True)
@@ -54,6 +55,15 @@ def draft(creator: Creator) -> Campaign:
 
 def decide(client: Client, campaign: Campaign, act: str, **typed: Any) -> Any:
     return client.post(reverse("campaign", args=[campaign.public_id]), {"act": act} | typed)
+
+
+def post(client: Client, address: str, asked: Any) -> Any:
+    return client.post(address, asked, content_type="application/json")
+
+
+def bulk(client: Client, creator: Creator) -> Any:
+    asked = {"recipientIds": [make_fan(creator).platform_id], "content": "Hello!", "creatorId": str(creator.public_id)}
+    return post(client, BULK, asked)
 
 
 def test_uploads_on_the_page_count_with_those_through_the_api(owner: Client, creator: Creator) -> None:
@@ -99,15 +109,43 @@ def test_a_launch_that_is_refused_does_not_count(owner: Client, creator: Creator
     assert decide(owner, draft(creator), "launch").status_code == 303
 
 
-def test_what_was_typed_for_a_test_is_there_again(owner: Client, creator: Creator) -> None:
+def test_each_creator_has_launches_of_their_own_at_every_door(owner: Client, creator: Creator, user: User) -> None:
+    others = [make_creator(user) for _ in range(2)]
+    assert decide(owner, draft(creator), "launch").status_code == 303
+
+    assert decide(owner, draft(others[0]), "launch").status_code == 303
+    assert owner.post(f"/api/crm/campaigns/{draft(others[1]).public_id}/launch").status_code == 200
+    assert [bulk(owner, each).status_code for each in (creator, *others)] == [429, 429, 429]
+
+
+def test_a_bulk_send_counts_for_the_only_creator_whether_named_or_not(owner: Client, creator: Creator) -> None:
+    fan = make_fan(creator)
+    assert post(owner, BULK, {"recipientIds": [fan.platform_id], "content": "Hello!"}).status_code == 202
+
+    assert bulk(owner, creator).status_code == 429
+
+
+@pytest.mark.parametrize(
+    ("nobody", "status"), [("no id", 400), (7, 400), (None, 400), ("00000000-0000-4000-8000-000000000000", 404)]
+)
+def test_a_bulk_send_for_nobody_in_particular_is_refused_as_what_it_is(
+    nobody: object, status: int, owner: Client, creator: Creator, user: User
+) -> None:
+    make_creator(user)
+
+    asked = {"recipientIds": ["fan_1"], "content": "Hello!", "creatorId": nobody}
+
+    assert post(owner, BULK, asked).status_code == status
+
+
+def test_tests_are_ordinary_writes(owner: Client, creator: Creator) -> None:
     fan, campaign = make_fan(creator, handle="ava"), draft(creator)
-    assert decide(owner, campaign, "test", fans="@ava").status_code == 303
+    assert decide(owner, draft(creator), "launch").status_code == 303
 
-    answer = decide(owner, campaign, "test", fans="@ava")
-
-    assert answer.status_code == 429
-    assert 'value="@ava"' in answer.content.decode()
-    assert fan.conversation.messages.count() == 1
+    assert [decide(owner, campaign, "test", fans="@ava").status_code for _ in range(2)] == [303, 303]
+    through_the_api = post(owner, f"/api/crm/campaigns/{campaign.public_id}/test", {"recipientIds": [fan.platform_id]})
+    assert through_the_api.status_code == 202
+    assert fan.conversation.messages.count() == 3
 
 
 def test_the_admins_message_to_chosen_fans_counts_and_keeps_what_was_typed(owner: Client, creator: Creator) -> None:
