@@ -4,6 +4,9 @@ from datetime import UTC, datetime
 
 from django.db import connection
 
+#: Stands for never, where a moment is compared.
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+
 
 def database_now() -> datetime:
     """The database's time, aware, in UTC, to the microsecond.

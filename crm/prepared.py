@@ -11,6 +11,7 @@ from typing import Any, Generic, Self, TypeVar
 
 from django.db import connection
 from django.db.models import Expression, Model, QuerySet
+from django.db.models.sql import UpdateQuery
 from django.db.models.sql.compiler import SQLCompiler
 
 Row = TypeVar("Row", bound=Model)
@@ -51,5 +52,29 @@ class Prepared(Generic[Row]):
     def __call__(self, **values: Any) -> list[Row]:
         """The rows. A moment is a ``datetime``."""
         model, sql, params = self._asked
-        known = [param.value(values) if isinstance(param, Given) else param for param in params]
-        return list(model._default_manager.raw(sql, known))
+        return list(model._default_manager.raw(sql, _known(params, values)))
+
+
+class PreparedUpdate(Generic[Row]):
+    """``build`` makes a queryset, and what is written to its rows, both with ``Given`` in place of values."""
+
+    def __init__(self, build: Callable[[], tuple[QuerySet[Row], dict[str, Any]]]) -> None:
+        self._build = build
+
+    @cached_property
+    def _said(self) -> tuple[str, tuple[Any, ...]]:
+        queryset, changes = self._build()
+        query: UpdateQuery = queryset.query.chain(UpdateQuery)  # type: ignore[assignment]
+        query.add_update_values(changes)
+        return query.sql_with_params()
+
+    def __call__(self, **values: Any) -> int:
+        """How many rows were changed."""
+        sql, params = self._said
+        with connection.cursor() as cursor:
+            cursor.execute(sql, _known(params, values))
+            return cursor.rowcount
+
+
+def _known(params: tuple[Any, ...], values: dict[str, Any]) -> list[Any]:
+    return [param.value(values) if isinstance(param, Given) else param for param in params]

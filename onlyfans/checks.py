@@ -6,7 +6,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, run_checks  # noqa: A004
 from django.core.exceptions import ImproperlyConfigured
 
-from onlyfans.keyring import key_ids
+from crm.keyring import key_ids
 from onlyfans.queue import missing_settings
 from ratelimit.bucket import Bucket
 from ratelimit.throttles import rate
@@ -34,7 +34,7 @@ def keyring_can_be_read(**_options: Any) -> list[CheckMessage]:
     try:
         key_ids()
     except ImproperlyConfigured as error:
-        hint = "manage.py shell -c 'from onlyfans.keyring import new_key; print(new_key())' makes a key."
+        hint = "manage.py shell -c 'from crm.keyring import new_key; print(new_key())' makes a key."
         if settings.DEBUG:
             return [Warning(str(error), hint=hint, id="onlyfans.W002")]
         return [Error(str(error), hint=hint, id="onlyfans.E002")]

@@ -9,13 +9,14 @@ from datetime import datetime, timedelta
 import structlog
 from django.conf import settings
 from django.db import DatabaseError
-from django.db.models import Min
+from django.db.models import Min, QuerySet
+from django.db.models.functions import Coalesce
 
-from crm.clock import database_now
+from crm.clock import LONG_AGO, database_now
 from crm.correlation import correlated
 from crm.models import Dispatch, HoldCause, Line, Message
 from crm.models.messages import Status
-from crm.prepared import Given, Prepared
+from crm.prepared import Given, Prepared, PreparedUpdate
 from onlyfans import breaker, gate
 from onlyfans.delivery import NOT_CONNECTED_HOLD, connection_of, gate_is_down, is_by_hand, is_connected
 from onlyfans.faultpoints import reached
@@ -36,7 +37,22 @@ BROKEN_HOLD = timedelta(seconds=30)
 SLOW_CALL = timedelta(seconds=2)
 
 
+# What is asked and written each time that a line is served.
 _FIRST_DUE: Prepared[Line] = Prepared(lambda: Line.objects.due(Given("now")).only("pk")[:1])
+_IN_FLIGHT: Prepared[Message] = Prepared(
+    lambda: Message.objects.in_flight().filter(creator_id=Given("creator_id")).only("status", "sending_at")
+)
+
+
+def _as_read(column: str) -> QuerySet[Line]:
+    """The line, if nobody has written this moment since it was read."""
+    return Line.objects.filter(pk=Given("pk")).alias(read=Coalesce(column, LONG_AGO)).filter(read=Given("read"))
+
+
+_SERVE: PreparedUpdate[Line] = PreparedUpdate(lambda: (_as_read("served_at"), {"served_at": Given("now")}))
+_HOLD: PreparedUpdate[Line] = PreparedUpdate(
+    lambda: (_as_read("hold_until"), {"hold_until": Given("until"), "hold_cause": Given("cause")})
+)
 
 
 def hand_over(carry: Carrier) -> int:
@@ -124,8 +140,8 @@ def _carry(message: Message, carry: Carrier) -> None:
 
 def _room(line: Line, free: int, now: datetime) -> int:
     """How many more of this line may go: as many as there are tokens, but never so many that they fill the workers."""
-    in_flight = Message.objects.in_flight().filter(creator_id=line.creator_id).values_list("status", "sending_at")
-    began = [sending_at for status, sending_at in in_flight if status == Status.SENDING]
+    in_flight = _IN_FLIGHT(creator_id=line.creator_id)
+    began = [message.sending_at for message in in_flight if message.status == Status.SENDING]
     if any(at and at < now - SLOW_CALL for at in began):
         return 0
     per_line = max(1, settings.CELERY_WORKER_CONCURRENCY - 1)
@@ -141,7 +157,7 @@ def _enough_are_probed(line: Line) -> bool:
 def _begin_to_serve(line: Line) -> bool:
     """Of two dispatchers that read the same line one goes on. A later look passes too: ``_claim`` minds that."""
     now = database_now()
-    return bool(Line.objects.filter(pk=line.pk, served_at=line.served_at).update(served_at=now))
+    return bool(_SERVE(pk=line.pk, read=line.served_at or LONG_AGO, now=now))
 
 
 def _claim(line: Line, front: list[Message], room: int, now: datetime) -> list[Message]:
@@ -196,8 +212,7 @@ def _wait_for_room(line: Line, now: datetime, *, next_in: float) -> None:
 
 def _hold_as_read(line: Line, *, until: datetime, cause: HoldCause) -> None:
     """Hold the line unless a worker has written a better time since it was read: what a worker knows stays."""
-    as_read = Line.objects.filter(pk=line.pk, hold_until=line.hold_until)
-    as_read.update(hold_until=until, hold_cause=cause)
+    _HOLD(pk=line.pk, read=line.hold_until or LONG_AGO, until=until, cause=cause.value)
 
 
 def _pace_or_throttled(line: Line) -> HoldCause:

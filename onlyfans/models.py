@@ -12,9 +12,9 @@ from django.utils.translation import gettext_lazy as _
 
 from crm.clock import database_now
 from crm.correlation import CORRELATION_ID_MAX, current_correlation_id
+from crm.keyring import open_sealed, seal
 from crm.models import Creator, Line, PauseCause
 from crm.naming import translate_names
-from onlyfans.keyring import open_sealed, seal
 
 
 class Provider(models.TextChoices):

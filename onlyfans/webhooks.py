@@ -18,7 +18,7 @@ from rest_framework.response import Response
 
 from crm.api.shapes import ProblemShape
 from crm.clock import database_now
-from onlyfans.keyring import CannotOpen
+from crm.keyring import CannotOpen
 from onlyfans.models import Connection, WebhookEvent
 from onlyfans.signatures import DIALECTS, Dialect, Envelope, NotSigned
 

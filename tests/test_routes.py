@@ -330,8 +330,7 @@ pytestmark = pytest.mark.django_db
 
 #: A POST that creates honours an Idempotency-Key, or it stands here and says why not.
 NOT_IDEMPOTENT = {
-    "POST /api/auth/token": "a kept reply would keep the tokens",
-    "POST /api/auth/keys": "a kept reply would keep the key",
+    "POST /api/auth/token": "makes nothing but tokens, which a kept reply would keep",
     "POST /api/auth/refresh": "a refresh token is good for one use, whoever asks",
     "POST /api/auth/logout": "ends what there is",
     "POST /api/crm/conversations/<conversation>/read": "creates nothing",
@@ -604,6 +603,24 @@ def test_what_creates_honours_an_idempotency_key(row: Row, world: dict[str, obje
     assert (first.status_code, first.content) == (second.status_code, second.content)
     assert second.headers["Idempotency-Replayed"] == "true"
     assert alien.status_code == 400
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if row.may_create and str(row) not in NOT_IDEMPOTENT], ids=str)
+def test_a_kept_reply_is_not_for_who_may_not_do_it_any_more(row: Row, world: dict[str, object]) -> None:
+    """A key that is for another creator since; but what is one's own, no key is asked for."""
+    if row.key == "never":
+        return
+    elsewhere = Creator.objects.get(memberships__user__username="other")
+
+    with with_key("both", ApiKey.Scope, Creator.objects.get(public_id=str(world["creator"]))) as of_key:
+        asking = {"headers": of_key["headers"] | {"Idempotency-Key": "once"}}
+        done = row.ask(_stranger(), world, **asking)
+        again = row.ask(_stranger(), world, **asking)
+        ApiKey.objects.filter(name="Test").update(creator=elsewhere)
+        limited = row.ask(_stranger(), world, **asking)
+
+    assert (done.status_code, again.content) == (row.expected["owner"], done.content)
+    assert (limited.status_code, "Idempotency-Replayed" in limited.headers) == (404, False)
 
 
 def _without_ids(answer: HttpResponse, ids: Any) -> str:

@@ -4,7 +4,8 @@ Foreign and missing are alike: 404. What is seen but not allowed is 403, with a 
 """
 
 import uuid
-from typing import TypeVar, cast
+from dataclasses import dataclass
+from typing import Any, TypeVar, cast
 
 from django.db import models
 from django.shortcuts import get_object_or_404
@@ -56,14 +57,34 @@ def found(rows: "models.QuerySet[M]", public_id: str | uuid.UUID) -> M:
     return get_object_or_404(rows, public_id=public_id)
 
 
+@dataclass(frozen=True, slots=True)
+class ActsFor:
+    """For which creator a request does something, and whether that is for owners and managers only."""
+
+    creator_id: int
+    as_manager: bool
+
+    def require(self, request: Request) -> None:
+        """What was required of the first request of its kind. Raises 404 and 403 alike."""
+        get_object_or_404(Creator.objects.for_user(request.user), pk=self.creator_id)
+        (require_manager if self.as_manager else require_writer)(request, self.creator_id)
+
+
+def acts_for(request: Request) -> ActsFor | None:
+    """What was required of ``request`` last; None when it is about the user alone."""
+    return getattr(request, "_acts_for", None)
+
+
 def require_writer(request: Request, creator_id: int) -> None:
     """Refuse who may only look on."""
+    cast(Any, request)._acts_for = ActsFor(creator_id, as_manager=False)
     if not Creator.objects.sendable_by(request.user).filter(pk=creator_id).exists():
         raise PermissionDenied(_("Your role with this creator does not include writing."))
 
 
 def require_manager(request: Request, creator_id: int) -> None:
     """Refuse who is neither owner nor manager."""
+    cast(Any, request)._acts_for = ActsFor(creator_id, as_manager=True)
     if not manages(request, creator_id):
         raise PermissionDenied(_("Only an owner or a manager of this creator may do this."))
 

@@ -16,8 +16,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from crm.api.access import ActsFor, Conflict, acts_for
 from crm.models import KeptReply, User
-from crm.models.replies import KeyReused, TwinAtWork
+from crm.models.replies import KeyReused, SecretGone, TwinAtWork
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
@@ -47,6 +48,8 @@ def idempotent(handler: Handler[View, P]) -> Handler[View, P]:
     The first 2xx or 3xx reply is kept for 24 hours by user, address and key, and given to whoever sends the same again;
     4xx and 5xx leave nothing behind. Another body is 422. While the first is at work its twin waits up to 5 seconds,
     then it is 409. The handler must not speak to the network: its transaction may hold locks.
+
+    Who asks again must still be allowed to do it. A view whose reply shows a secret says ``shows_secret = True``.
     """
 
     @wraps(handler)
@@ -62,12 +65,12 @@ def idempotent(handler: Handler[View, P]) -> Handler[View, P]:
                 fingerprint=_fingerprint_of(request),
             ) as row:
                 if not row.is_new:
-                    return _again(row)
+                    return _again(row, request)
                 response = handler(view, request, *args, **kwargs)
                 if response.status_code >= status.HTTP_400_BAD_REQUEST:
                     transaction.set_rollback(True)
                 else:
-                    _keep(row, response)
+                    _keep(row, request, response, has_secret=getattr(view, "shows_secret", False))
                 return response
         except TwinAtWork as error:
             raise StillAtWork from error
@@ -109,11 +112,21 @@ def _said(data: Any) -> Any:
     return data
 
 
-def _keep(row: KeptReply, response: Response) -> None:
+def _keep(row: KeptReply, request: Request, response: Response, *, has_secret: bool) -> None:
+    if (acts := acts_for(request)) is not None:
+        row.creator_id, row.as_manager = acts.creator_id, acts.as_manager
     body = "" if response.data is None else JSONRenderer().render(response.data).decode()
-    row.keep(status=response.status_code, body=body, location=response.headers.get("Location", ""))
+    row.keep(
+        status=response.status_code, body=body, location=response.headers.get("Location", ""), has_secret=has_secret
+    )
 
 
-def _again(row: KeptReply) -> Response:
+def _again(row: KeptReply, request: Request) -> Response:
+    if row.creator_id is not None:
+        ActsFor(row.creator_id, as_manager=row.as_manager).require(request)
+    try:
+        body = row.said
+    except SecretGone as error:
+        raise Conflict(_("This was done, and the secret in its reply cannot be shown again.")) from error
     headers = {REPLAYED: "true"} | ({"Location": row.location} if row.location else {})
-    return Response(json.loads(row.body) if row.body else None, status=row.status, headers=headers)
+    return Response(json.loads(body) if body else None, status=row.status, headers=headers)

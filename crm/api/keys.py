@@ -9,6 +9,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from crm.api.access import found, user_of
+from crm.api.idempotency import idempotent
 from crm.api.paging import ListQuery
 from crm.api.shapes import Shape, page_of
 from crm.models import ApiKey, Creator
@@ -37,7 +38,9 @@ class KeyShape(serializers.Serializer[Any]):
 
 
 class ShownKeyShape(KeyShape):
-    key = serializers.CharField(help_text="Shown this once.")
+    key = serializers.CharField(
+        help_text="Shown this once, and to who asks again with the same Idempotency-Key within 24 hours."
+    )
 
 
 class KeyQuery(ListQuery):
@@ -50,6 +53,7 @@ class Keys(APIView):
 
     key_scope = None
     input_shape = NewKeyShape
+    shows_secret = True
 
     @extend_schema(parameters=[KeyQuery], responses={200: page_of(KeyShape)})
     def get(self, request: Request) -> Response:
@@ -58,6 +62,7 @@ class Keys(APIView):
         )
 
     @extend_schema(responses={201: ShownKeyShape})
+    @idempotent
     def post(self, request: Request) -> Response:
         shape = NewKeyShape(data=request.data)
         shape.is_valid(raise_exception=True)

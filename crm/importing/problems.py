@@ -6,6 +6,8 @@ from typing import Any
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from crm.importing.records import RECORD_LINES_MAX, RECORD_MAX
+
 
 class CannotImport(Exception):
     """Nothing of this file can be imported as it is. ``option`` is the field or option that would have to change."""
@@ -27,7 +29,10 @@ class BadCell(ValueError):
 SHOWN_MAX = 120
 
 REASONS: dict[str, str | Promise] = {
-    "unclosed_quote": _("A quote is opened here and not closed as it should be. Close it, or write it twice."),
+    "unclosed_quote": _(
+        "A quote is opened in line %(line)s and not closed as it should be within %(lines)s lines and %(characters)s"
+        " characters, which is the most that a row can have. Close it, or write it twice."
+    ),
     "line_too_long": _("The line is longer than %(limit)s characters."),
     "cell_count": _("The row has %(found)s cells and the header has %(wanted)s columns."),
     "undecodable": _("Some characters are not in the file's encoding (%(encoding)s)."),
@@ -76,7 +81,9 @@ class Problem:
 
     @property
     def reason(self) -> str:
-        return str(REASONS[self.code]) % self.params
+        # The limits of a row for problems that were kept before they were named.
+        named = {"line": self.line, "lines": RECORD_LINES_MAX, "characters": RECORD_MAX}
+        return str(REASONS[self.code]) % (named | self.params)
 
     def stored(self) -> list[Any]:
         """As it is kept with the import: short, because a file may be nothing but problems."""

@@ -8,8 +8,8 @@ import csv
 import re
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import NamedTuple, TextIO
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TextIO
 
 #: Characters of one line; below csv.field_size_limit's 131,072, as is a record.
 LINE_MAX = 65_536
@@ -33,12 +33,13 @@ class Record(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A line that is no record, with the code of the reason."""
+    """A line that is no record, with the code of the reason and the limits that it names."""
 
     row: int
     line: int
     code: str
     text: str
+    params: dict[str, Any] = field(default_factory=dict)
 
 
 class _TooLong(Exception):
@@ -55,7 +56,7 @@ class _Lines:
         self._text = text
         self._again: deque[str] = deque()
         self._may_read_twice = READ_TWICE_MAX
-        self._record_lines_max = RECORD_LINES_MAX
+        self.record_lines_max = RECORD_LINES_MAX
         self._size = 0
         self.record: list[str] = []
         self.line = 1
@@ -64,7 +65,7 @@ class _Lines:
         return self
 
     def __next__(self) -> str:
-        if len(self.record) >= self._record_lines_max:
+        if len(self.record) >= self.record_lines_max:
             raise _TooLong("unclosed_quote")
         read_before = bool(self._again)
         line = self._again.popleft() if read_before else self._text.readline(LINE_MAX)
@@ -91,7 +92,7 @@ class _Lines:
         again = self.record[1:]
         self._may_read_twice -= self._size
         if self._may_read_twice < 0:
-            self._record_lines_max = 1
+            self.record_lines_max = 1
         self._again.extendleft(reversed(again))
         del self.record[1:]
         self.done()
@@ -114,7 +115,8 @@ def records(text: TextIO, separator: str) -> Iterator[Record | Refused]:
         except (csv.Error, _TooLong) as error:
             row += 1
             code = error.code if isinstance(error, _TooLong) else "unclosed_quote"
-            yield Refused(row, lines.line, code, lines.record[0] if lines.record else "")
+            limits = {"limit": LINE_MAX} if code == "line_too_long" else {"lines": lines.record_lines_max}
+            yield Refused(row, lines.line, code, lines.record[0] if lines.record else "", limits)
             lines.give_back()
             continue
         line, first = lines.line, lines.record[0]

@@ -143,8 +143,7 @@ class RowReader:
     def read(self, record: Record | Refused) -> Row | list[Problem]:
         """The row, or all that is wrong with it."""
         if isinstance(record, Refused):
-            params = {"limit": len(record.text)} if record.code == "line_too_long" else {}
-            return [Problem(record.row, record.line, "", record.code, record.text.strip(), params)]
+            return [Problem(record.row, record.line, "", record.code, record.text.strip(), record.params)]
         found, wanted = len(record.cells), len(self._header)
         if found != wanted:
             value = self._reading.separator.join(record.cells)

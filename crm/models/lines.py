@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from crm.clock import database_now
 from crm.pace import TEXT_MAX as PACE_MAX
-from crm.prepared import Given
+from crm.prepared import Given, Prepared
 
 REASON_MAX = 300
 
@@ -93,12 +93,7 @@ class LineQuerySet(models.QuerySet["Line"]):
 
     def next_due_at(self) -> datetime | None:
         """When the earliest line must be looked at; None while nothing waits."""
-        later_of_both = models.Case(
-            models.When(hold_until__gt=F("wake_at"), then=F("hold_until")), default=F("wake_at")
-        )
-        awake = self.filter(wake_at__isnull=False, paused_at__isnull=True)
-        at: datetime | None = awake.aggregate(at=models.Min(later_of_both))["at"]
-        return at
+        return max((at for line in _NEXT_DUE() for at in (line.wake_at, line.hold_until) if at), default=None)
 
     def _bump(self, sql: str, *values: Any) -> int:
         with connection.cursor() as cursor:
@@ -183,6 +178,16 @@ class Line(models.Model):
         return bool(resumed)
 
 
+_LATER_OF_BOTH = models.Case(models.When(hold_until__gt=F("wake_at"), then=F("hold_until")), default=F("wake_at"))
+_NEXT_DUE: Prepared[Line] = Prepared(
+    lambda: (
+        Line.objects.filter(wake_at__isnull=False, paused_at__isnull=True)
+        .order_by(_LATER_OF_BOTH)
+        .only("wake_at", "hold_until")[:1]
+    )
+)
+
+
 class Dispatch(models.Model):
     """One row: the kill switch, and what the dispatch loop last saw of the queue.
 
@@ -261,7 +266,7 @@ class Dispatch(models.Model):
 
     @classmethod
     def is_stopped(cls) -> bool:
-        return cls._default_manager.filter(stopped_at__isnull=False).exists()
+        return bool(_STOPPED())
 
     @classmethod
     def stop_sending(cls, *, reason: str, now: datetime) -> None:
@@ -271,3 +276,6 @@ class Dispatch(models.Model):
     @classmethod
     def resume_sending(cls) -> None:
         cls.note(stopped_at=None, stopped_reason="")
+
+
+_STOPPED: Prepared[Dispatch] = Prepared(lambda: Dispatch.objects.filter(stopped_at__isnull=False).only("pk")[:1])

@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any, Self
 
@@ -23,7 +23,7 @@ from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _text
 from django.utils.translation import gettext_lazy as _
 
-from crm.clock import database_now
+from crm.clock import LONG_AGO, database_now
 from crm.correlation import CORRELATION_ID_MAX, current_correlation_id
 from crm.models.campaigns import Campaign, Tally
 from crm.models.creators import Creator, visible_to
@@ -94,7 +94,6 @@ OUTCOME_OPEN = (Status.UNKNOWN, Status.NEEDS_PERSON)
 _HOLDING = (*IN_FLIGHT, Status.UNKNOWN)
 
 CAUSE_MAX = 300
-LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 PRIORITY_MIN, PRIORITY_MAX = 1, 10
 
 # An unknown outcome holds the rest of its conversation this long at most (design, section 3, Order).

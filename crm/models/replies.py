@@ -6,10 +6,13 @@ from datetime import datetime, timedelta
 from typing import Self
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.db import IntegrityError, OperationalError, connection, models, transaction
 from django.utils.translation import gettext_lazy as _
 
 from crm.clock import database_now
+from crm.keyring import CannotOpen, open_sealed, seal
+from crm.models.creators import Creator
 from crm.models.users import User
 
 KEPT_FOR = timedelta(hours=24)
@@ -24,6 +27,10 @@ class TwinAtWork(Exception):
 
 class KeyReused(Exception):
     """The key was used for a request that said something else."""
+
+
+class SecretGone(Exception):
+    """The reply had a secret in it, and no key of the ring opens it."""
 
 
 class KeptReplyQuerySet(models.QuerySet["KeptReply"]):
@@ -42,7 +49,12 @@ class KeptReply(models.Model):
     fingerprint = models.CharField(max_length=64, help_text="SHA-256 of what the request said.")
     status = models.PositiveSmallIntegerField(default=0)
     body = models.TextField(blank=True)
+    is_sealed = models.BooleanField(default=False, help_text="The body has a secret in it and is encrypted.")
     location = models.TextField(blank=True)
+    creator = models.ForeignKey(
+        Creator, on_delete=models.CASCADE, null=True, related_name="+", help_text="For whom something was done."
+    )
+    as_manager = models.BooleanField(default=False, help_text="Only an owner or a manager may do it.")
     created_at = models.DateTimeField(default=database_now)
 
     objects = KeptReplyQuerySet.as_manager()
@@ -91,10 +103,34 @@ class KeptReply(models.Model):
         _wait_as_usual()
         return row
 
-    def keep(self, *, status: int, body: str, location: str = "") -> None:
-        """Write what is answered, in the transaction that did the work."""
-        self.status, self.body, self.location = status, body, location
-        self.save(update_fields=["status", "body", "location"])
+    def keep(self, *, status: int, body: str, location: str = "", has_secret: bool = False) -> None:
+        """Write what is answered, in the transaction that did the work.
+
+        A reply that shows a secret is sealed. Without a keyring it is not kept at all, only that there was one.
+        """
+        self.status, self.location, self.is_sealed = status, location, has_secret
+        self.body = self._sealed(body) if has_secret else body
+        self.save(update_fields=["status", "body", "is_sealed", "location", "creator", "as_manager"])
+
+    @property
+    def said(self) -> str:
+        """The body as it was answered. Raises SecretGone."""
+        if not self.is_sealed:
+            return self.body
+        try:
+            return open_sealed(self.body, context=self._place)
+        except (CannotOpen, ImproperlyConfigured) as error:
+            raise SecretGone from error
+
+    def _sealed(self, body: str) -> str:
+        try:
+            return seal(body, context=self._place)
+        except ImproperlyConfigured:
+            return ""
+
+    @property
+    def _place(self) -> str:
+        return f"kept_reply.body.{self.pk}"
 
 
 def _begin(transactions: ExitStack, *, wait_seconds: int) -> None:

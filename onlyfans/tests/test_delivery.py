@@ -10,6 +10,7 @@ from django.db.models import F
 from pytest_django import Settings
 
 from crm.clock import database_now
+from crm.keyring import new_key
 from crm.models import Campaign, Conversation, Creator, Dispatch, HoldCause, Line, Message
 from crm.models.campaigns import CampaignStatus
 from crm.models.messages import Status
@@ -17,7 +18,6 @@ from crm.tests.factories import make_conversation, make_message
 from onlyfans import breaker, delivery, handing_over, sweeping
 from onlyfans.gateway import Outcome, Rejected, SessionLost, Throttled, Unknown, Unreachable
 from onlyfans.gateway.ofapi import OfapiGateway
-from onlyfans.keyring import new_key
 from onlyfans.models import Connection
 from onlyfans.tests.conftest import Basket, RunningSimulator
 from onlyfans.tests.delivering import dispatch_and_work, let_the_line_go, line_of, poll, state_of

@@ -6,9 +6,9 @@ from django.db import IntegrityError, connection
 from django.test import Client
 from django.urls import reverse
 
+from crm.keyring import CannotOpen
 from crm.models import Creator
 from crm.tests.factories import make_creator
-from onlyfans.keyring import CannotOpen
 from onlyfans.models import Connection, Provider
 
 pytestmark = pytest.mark.django_db

@@ -15,8 +15,8 @@ from django.urls import path
 from pytest_django import Settings
 
 from crm.clock import database_now
+from crm.keyring import new_key
 from crm.tests.factories import make_creator
-from onlyfans.keyring import new_key
 from onlyfans.models import Connection, Provider, WebhookEvent
 from onlyfans.webhooks import receive_webhook
 

@@ -15,7 +15,7 @@ from rest_framework.test import APIRequestFactory, force_authenticate
 from rest_framework.views import APIView
 
 from crm.api.idempotency import idempotent
-from crm.models import Conversation, KeptReply, Message, User
+from crm.models import Conversation, KeptReply, Membership, Message, User
 from crm.tests.factories import make_conversation, make_creator, make_membership, make_user
 from crm.tests.parallel import at_once
 
@@ -75,6 +75,34 @@ class TestOneAfterTheOther:
         first, other = write(user, conversation), write(colleague, conversation)
 
         assert first.json()["id"] != other.json()["id"]
+
+    def test_who_was_sent_away_or_only_looks_on_since_is_not_answered_again(
+        self, user: User, conversation: Conversation
+    ) -> None:
+        write(user, conversation)
+
+        Membership.objects.filter(user=user).update(role=Membership.Role.VIEWER)
+        looking_on = write(user, conversation)
+        Membership.objects.filter(user=user).delete()
+        sent_away = write(user, conversation)
+
+        assert (looking_on.status_code, sent_away.status_code) == (403, 404)
+
+    def test_what_only_managers_may_do_is_answered_again_to_managers(
+        self, user: User, conversation: Conversation
+    ) -> None:
+        def draft() -> Any:
+            client = Client()
+            client.force_login(user)
+            body = {"name": "News", "text": "Hello!"}
+            return client.post(
+                "/api/crm/campaigns", body, content_type="application/json", headers={"Idempotency-Key": KEY}
+            )
+
+        assert draft().status_code == draft().status_code == 201
+        Membership.objects.filter(user=user).update(role=Membership.Role.CHATTER)
+
+        assert draft().status_code == 403
 
     def test_a_refusal_is_not_kept(self, user: User, conversation: Conversation) -> None:
         assert write(user, conversation, " ").status_code == 400

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from pytest_django import Settings
 
 from crm.clock import database_now
-from crm.models import ApiKey, Creator, User
+from crm.models import ApiKey, Creator, KeptReply, User
 from crm.models.keys import USE_NOTED_EVERY
 from crm.tests.factories import make_conversation, make_creator, make_user
 
@@ -88,6 +89,39 @@ def test_once_it_is_not_good_any_more_it_opens_nothing(user: User, end: Any) -> 
     end(key)
 
     assert ask(secret).status_code == 401
+
+
+class TestMadeTwice:
+    """A POST that is sent again with its Idempotency-Key."""
+
+    def again(self, person: Client) -> Any:
+        body = {"name": "Reports", "scopes": ["read"]}
+        return person.post(KEYS, body, content_type="application/json", headers={"Idempotency-Key": "once"})
+
+    def test_it_is_one_key_shown_twice_and_lies_nowhere_in_clear(self, person: Client) -> None:
+        made, shown_again = self.again(person), self.again(person)
+
+        assert (made.status_code, shown_again.status_code) == (201, 201)
+        assert made.json() == shown_again.json()
+        (row,) = KeptReply.objects.values()
+        assert ApiKey.objects.count() == 1
+        assert made.json()["key"] not in str(row)
+        assert row["is_sealed"]
+
+    @pytest.mark.parametrize("keyring", ["", "another:" + 43 * "A" + "="])
+    def test_when_no_key_of_the_ring_opens_the_reply_that_is_said(
+        self, person: Client, settings: Settings, keyring: str
+    ) -> None:
+        if not keyring:
+            settings.HUNTAZE_KEYRING = ""
+        assert self.again(person).status_code == 201
+        settings.HUNTAZE_KEYRING = keyring
+
+        refused = self.again(person)
+
+        assert refused.status_code == 409
+        assert "cannot be shown again" in refused.json()["detail"]
+        assert ApiKey.objects.count() == 1
 
 
 def test_its_person_revokes_it_and_does_not_see_it_any_more(person: Client) -> None:

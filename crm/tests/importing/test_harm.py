@@ -79,6 +79,7 @@ def test_a_file_of_quotes_is_read_in_time_that_its_length_bounds(monkeypatch: py
 
     assert all(isinstance(row, Record | Refused) for row in rows)
     assert len(rows) >= 900
+    assert {row.params["lines"] for row in rows if isinstance(row, Refused)} == {100, 1}
 
 
 def test_a_header_that_never_ends_is_refused() -> None:
@@ -106,7 +107,10 @@ HARM = {
     "NULs": (HEADER + "\0" * TEN_MB, {"The line is longer than 65536 characters."}),
     "an open quote": (
         HEADER + '1,"bo,Bo\n' + f"2,cy,{'y' * 190}\n" * (TEN_MB // 196),
-        {"A quote is opened here and not closed as it should be. Close it, or write it twice."},
+        {
+            "A quote is opened in line 2 and not closed as it should be within 100 lines and 131000 characters, which"
+            " is the most that a row can have. Close it, or write it twice."
+        },
     ),
     "an open quote in the header": (
         '"Username,Name\n' + f"2,cy,{'y' * 190}\n" * (TEN_MB // 196),

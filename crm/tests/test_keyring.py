@@ -6,7 +6,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from pytest_django import Settings
 
-from onlyfans.keyring import CannotOpen, key_ids, new_key, open_sealed, seal
+from crm.keyring import CannotOpen, key_ids, new_key, open_sealed, seal
 
 PLACE = "onlyfans_connection.api_key.1"
 
