@@ -7,6 +7,7 @@ on. Nothing is done twice, because a chunk that is not the next one cannot be wr
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import datetime
 from itertools import islice
@@ -16,7 +17,7 @@ from django.db import IntegrityError, OperationalError, transaction
 from django.utils.translation import gettext as _
 
 from crm.clock import database_now
-from crm.importing import fans, payments, undoing
+from crm.importing import bulk, fans, payments, undoing
 from crm.importing.columns import Kind
 from crm.importing.fans import Outcome
 from crm.importing.problems import Problem
@@ -24,12 +25,14 @@ from crm.importing.records import Record, Refused, records
 from crm.importing.rows import Options, Reading, Row, RowReader, with_options
 from crm.importing.seen import Seen
 from crm.importing.survey import Opener, opened
-from crm.models import Import, ImportChunk, ImportState, Line
+from crm.models import Fan, Import, ImportChunk, ImportState, Line, Transaction
 
 log = structlog.get_logger(__name__)
 
 #: Rows of one transaction. On SQLite nobody else writes meanwhile; the fewer, the less anybody waits.
 CHUNK_ROWS = {Kind.FANS: 1000, Kind.TRANSACTIONS: 200}
+#: What an import fills. Its tables are counted anew after the first chunk, and whenever it has done ten times as much.
+GROWING, GROWN = {Kind.FANS: (Fan,), Kind.TRANSACTIONS: (Fan, Transaction)}, 10
 #: Somebody else wrote the same fan in the same moment: the chunk is tried again and finds them.
 TRIES = 3
 
@@ -79,9 +82,13 @@ def _let_go(job: Import) -> None:
 
 def _read(job: Import, open_file: Opener, stop: threading.Event, pause: float) -> None:
     dry = job.state == ImportState.CHECKING
+    counted_at = 0
     for chunk in _chunks(job, open_file):
         if chunk.first_row > job.rows_done:
             chunk.do(dry=dry)
+            if not dry and GROWN * counted_at <= job.rows_done < job.rows_total:
+                bulk.count_anew(*GROWING[chunk.kind])
+                counted_at = job.rows_done
             _breathe(job, stop, pause)
     job.finish(ImportState.CHECKED if dry else ImportState.DONE, now=database_now())
     if job.state == ImportState.DONE and job.created_count + job.updated_count:
@@ -90,15 +97,25 @@ def _read(job: Import, open_file: Opener, stop: threading.Event, pause: float) -
 
 
 def _chunks(job: Import, open_file: Opener) -> "Iterator[_Chunk]":
+    """Each is understood while the one before it is written: then this process waits for the database, mostly."""
     reading = with_options(Reading.from_json(job.survey), Options.read(job.options))
     reader, kind = RowReader(reading, job.creator), reading.columns.kind
-    with opened(open_file, reading.encoding) as text, closing(Seen()) as seen:
+    with (
+        opened(open_file, reading.encoding) as text,
+        closing(Seen()) as seen,
+        ThreadPoolExecutor(1, "understanding") as thread,
+    ):
         rows = records(text, reading.separator)
         next(rows)
-        done = 0
+        done, before = 0, None
         while some := list(islice(rows, CHUNK_ROWS[kind])):
-            yield _Chunk(job, kind, reader, seen, some, first_row=done + 1)
+            chunk = thread.submit(_Chunk, job, kind, reader, seen, some, first_row=done + 1)
             done += len(some)
+            if before:
+                yield before.result()
+            before = chunk
+        if before:
+            yield before.result()
 
 
 class _Chunk:

@@ -3,14 +3,17 @@
 import sqlite3
 from collections.abc import Callable
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from crm.importing import bulk
-from crm.models import Fan, Import
-from crm.tests.factories import make_creator
+from crm.clock import database_now
+from crm.importing import bulk, running
+from crm.importing.columns import Kind
+from crm.models import Fan, FanTag, Import, Tag
+from crm.tests.factories import make_creator, make_fan
 
 pytestmark = pytest.mark.django_db
 
@@ -55,6 +58,49 @@ def test_what_is_written_does_not_stand_in_the_log_of_queries(imported: Run) -> 
     assert creator.fans.get().name == "Theodora"
     assert [query for query in asked.captured_queries if "crm_fan" in query["sql"]]
     assert not [query for query in asked.captured_queries if 'INTO "crm_fan"' in query["sql"]]
+
+
+def test_of_new_rows_those_that_are_there_already_are_left_out_and_the_others_come_in() -> None:
+    creator = make_creator()
+    tag, worn = Tag.objects.create(creator=creator, name="Gold"), make_fan(creator, handle="ava")
+    new = make_fan(creator, handle="bo")
+    FanTag.objects.create(fan=worn, tag=tag)
+
+    bulk.insert(FanTag, ("fan", "tag", "created_at"), [(fan.pk, tag.pk, database_now()) for fan in (worn, new)])
+
+    assert sorted(tag.fans.values_list("handle", flat=True)) == ["ava", "bo"]
+
+
+def test_keys_belong_to_the_rows_they_are_answered_for() -> None:
+    creator, now = make_creator(), database_now()
+    names = ("public_id", "name", "creator", "created_at")
+    rows = [(uuid4().hex, name, creator.pk, now) for name in ("Gold", "Silver", "Bronze")]
+
+    keys = bulk.insert(Tag, names, rows)
+
+    assert {Tag.objects.get(pk=pk).name: public_id for public_id, pk in keys.items()} == {
+        name: public_id for public_id, name, *_ in rows
+    }
+
+
+@pytest.mark.parametrize("handle", ['"', "\\", 'a"b', "a\\b", "a,b", "{a}", "null", "a'b", "%s"])
+def test_values_are_found_whatever_signs_they_have(handle: str) -> None:
+    fan = make_fan(make_creator(), handle=handle)
+    make_fan(fan.creator, handle="somebody")
+
+    assert list(Fan.objects.filter(handle__among={handle, "nobody"})) == [fan]
+    assert not Fan.objects.filter(handle__among=())
+
+
+def test_a_large_import_lets_postgresql_count_its_fans(imported: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else each chunk would read all fans of a new creator. After the first chunk, and at ten times as many rows."""
+    monkeypatch.setitem(running.CHUNK_ROWS, Kind.FANS, 1)
+    with CaptureQueriesContext(connection) as asked:
+        imported(make_creator(), "Username\n" + "".join(f"fan{number}\n" for number in range(12)))
+        imported(make_creator(), "Username\nava\n")
+
+    counted = [query for query in asked.captured_queries if "ANALYZE" in query["sql"]]
+    assert len(counted) == (2 if connection.vendor == "postgresql" else 0)
 
 
 @pytest.mark.sqlite_only
