@@ -38,7 +38,8 @@ class Recipient(models.Model):
         ERASED = "erased", _("Erased")
         TOO_LONG = "too_long", _("With this fan's name the text is too long")
 
-    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="recipients")
+    # Several indexes below begin with it.
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="recipients", db_index=False)
     # Null: the person was erased. Their place stays counted.
     fan = models.ForeignKey(Fan, on_delete=models.SET_NULL, null=True, blank=True, related_name="campaign_recipients")
     message = models.OneToOneField(
@@ -50,11 +51,17 @@ class Recipient(models.Model):
 
     class Meta:
         indexes = [
+            # Everybody, a page at a time.
+            models.Index(fields=["campaign", "id"], name="recipient_in_order"),
             # Whom does the campaign write to next?
             models.Index(
                 fields=["campaign", "id"], condition=Q(message__isnull=True, excluded=""), name="recipient_to_enlist"
             ),
-            models.Index(fields=["campaign", "excluded", "id"], name="recipient_of_campaign"),
+            # Who is left out, and who for one reason?
+            models.Index(fields=["campaign", "id"], condition=~Q(excluded=""), name="recipient_left_out"),
+            models.Index(
+                fields=["campaign", "excluded", "id"], condition=~Q(excluded=""), name="recipient_left_out_because"
+            ),
         ]
         constraints = [models.UniqueConstraint(fields=["campaign", "fan"], name="recipient_once_per_campaign")]
 

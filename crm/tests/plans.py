@@ -9,11 +9,23 @@ from django.db.models import QuerySet
 
 def plan_of(rows: "QuerySet[Any]") -> str:
     """How the database finds them when a table is large: PostgreSQL would rather read a small one through."""
+    _as_if_large()
+    return re.sub(r"\s+", " ", rows.explain())
+
+
+def plan_of_statement(sql: str) -> str:
+    """The same for a statement that a page has asked."""
+    _as_if_large()
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN {'' if connection.vendor == 'postgresql' else 'QUERY PLAN '}{sql}")
+        return " ".join(str(row[-1]) for row in cursor.fetchall())
+
+
+def _as_if_large() -> None:
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL enable_seqscan = off")
             cursor.execute("SET LOCAL enable_bitmapscan = off")
-    return re.sub(r"\s+", " ", rows.explain())
 
 
 def analyze(*tables: str) -> None:

@@ -1,5 +1,6 @@
 """The pages of campaigns, without a browser."""
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -19,6 +20,7 @@ from crm.models import Campaign, Creator, Dispatch, Fan, Line, Membership, Messa
 from crm.models.messages import Status
 from crm.segments import READY_MADE
 from crm.tests.factories import make_creator, make_fan, make_segment, make_user
+from crm.tests.plans import plan_of_statement
 from crm.tests.views.asking import text_of
 
 pytestmark = pytest.mark.django_db
@@ -453,6 +455,8 @@ class TestRecipients:
         assert len(web.get(where).context["rows"]) == 3
         [failed] = web.get(where, {"state": "failed"}).context["rows"]
         [left_out] = web.get(where, {"reason": "no_platform_id"}).context["rows"]
+        assert web.get(where, {"reason": "no_platform_id", "state": "failed"}).context["rows"] == []
+        assert [row.fan.name for row in web.get(where, {"state": "queued"}).context["rows"]] == ["=Mia"]
         assert (failed.fan.name, left_out.excluded) == ("Leo", "no_platform_id")
         assert "The platform said no." in text_of(web.get(where, {"state": "failed"}))
 
@@ -488,6 +492,34 @@ class TestScale:
 
         with django_assert_max_num_queries(12):
             assert web.get(where, {"status": "running"} if name == "campaign_progress" else {}).status_code == 200
+
+    @pytest.mark.parametrize(
+        ("asked", "index"),
+        [
+            ({}, "recipient_in_order"),
+            # SQLite goes by those who have no message, of any campaign.
+            (
+                {"state": "waiting"},
+                r"recipient_to_enlist|sqlite_autoindex_crm_recipient_\d|crm_recipient_message_id_key",
+            ),
+            ({"state": "excluded"}, "recipient_left_out"),
+            ({"reason": "no_platform_id"}, "recipient_left_out_because"),
+            ({"state": "failed"}, "message_of_campaign"),
+        ],
+    )
+    def test_a_page_of_recipients_reads_no_more_than_it_shows(
+        self, web: Client, creator: Creator, asked: dict[str, str], index: str
+    ) -> None:
+        for _campaign in range(2):
+            campaign = launched(creator, *(make_fan(creator) for _ in range(20)))
+
+        with CaptureQueriesContext(connection) as queries:
+            web.get(address(campaign, "recipients"), asked)
+
+        [page] = [each["sql"] for each in queries.captured_queries if "LIMIT 51" in each["sql"]]
+        plan = plan_of_statement(page)
+        assert re.search(rf"\b({index})\b", plan), plan
+        assert not re.search(r"\bSort\b|TEMP B-TREE", plan), plan
 
     def test_a_launch_asks_as_much_for_many_as_for_few(self, web: Client, creator: Creator) -> None:
         asked = []
