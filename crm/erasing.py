@@ -5,6 +5,7 @@ because somebody asks to be forgotten. So do the places in campaigns and the com
 without the person. Backups are the operator's (docs/operations.md).
 """
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from django.conf import settings
@@ -50,19 +51,24 @@ def erase_fan(fan: Fan) -> None:
         fan.delete()
 
 
-def erase_creator(creator: Creator) -> None:
+def erase_creator(creator: Creator, *, told: Callable[[int, int], None] = lambda done, total: None) -> None:
     """Forget the creator and everything that belongs to them, money too. Nothing more is sent from the first moment on.
 
     A thousand fans at a time, each piece in a transaction of its own: told to go on, it goes on where it was stopped.
-    Raises OnItsWay, and has then paused the creator and erased nothing.
+    ``told`` hears how many of how many rows are gone. Raises OnItsWay, and has then paused the creator and erased
+    nothing.
     """
     line, _created = Line.objects.get_or_create(creator=creator)
     line.pause(reason=_("This creator is being erased."), now=database_now())
     _refuse_in_flight(Message.objects.filter(creator=creator))
-    for rows in (creator.transactions, creator.subscription_events, creator.fans):
+    tables = (creator.transactions, creator.subscription_events, creator.fans)
+    done, total = 0, sum(rows.count() for rows in tables)
+    for rows in tables:
         while keys := list(rows.values_list("pk", flat=True)[:PIECE]):
             with transaction.atomic():
                 rows.filter(pk__in=keys).delete()
+            done += len(keys)
+            told(done, total)
     creator.delete()
 
 

@@ -1,15 +1,16 @@
 """A creator with any number of fans and their conversations, for measuring: the same seed gives the same crowd.
 
-The database makes the rows by itself, from numbers: nothing of them passes through this process. Nothing of it is ever
-sent: it is all in the past.
+The database makes the rows by itself, from numbers: nothing of them passes through this process, and it takes the same
+memory for any number. Nothing of it is ever sent: it is all in the past.
 """
 
 # ruff: noqa: S608, every part of the SQL is written here
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from django.core.management.color import no_style
 from django.db import connection, models, transaction
@@ -74,24 +75,47 @@ TAGGED, TURNED, PAID, NOTED, ASSIGNED, REACHED, FAILED = 5, 2, 3, 10, 10, 10, 10
 YEAR = 365 * 86_400
 _DRAWN_FROM = 2**31
 
+#: So many rows are made by one statement: how far it is can be told between two.
+PIECE = 20_000
+#: From so many fans on, indexes are built once all rows are there: row by row it takes ten times as long.
+INDEXED_AFTERWARDS = 10_000
+
 #: SQL by column; ``n`` is the number of the row.
 Columns = Mapping[str, str]
+#: Hears how many of how many are made, and of what.
+Told = Callable[[int, int, str], None]
 
 
-def seed_crowd(user: User, *, fans: int, seed: int = 1, now: datetime | None = None) -> Creator:
-    """A new creator of ``user``'s with so many fans, five messages with each, and what else belongs to such a crowd."""
-    with transaction.atomic(), _indexed_afterwards():
+def _to_nobody(done: int, total: int, what: str) -> None:
+    pass
+
+
+def seed_crowd(
+    user: User, *, fans: int, seed: int = 1, now: datetime | None = None, told: Told = _to_nobody
+) -> Creator:
+    """A new creator of ``user``'s with so many fans, five messages with each, and what else belongs to such a crowd.
+
+    All of it or nothing, in one transaction.
+    """
+    with transaction.atomic(), _indexed_afterwards(told) if fans >= INDEXED_AFTERWARDS else nullcontext():
         creator = Creator.objects.create(name=f"Crowd of {fans:,}")
         Membership.objects.create(user=user, creator=creator, role=Membership.Role.OWNER)
         tags = Tag.objects.named(creator, [f"tag {number}" for number in range(TAGS)])
         now = (now or timezone.now()).astimezone(UTC)
         campaign = _campaigns(creator, now, reached=-(-fans // REACHED))
         crowd = _Crowd(user.pk, campaign.pk, fans, seed, now, [tag.pk for tag in tags])
-        for model, (how_many, columns) in crowd.tables().items():
-            _fill(model, creator, how_many, columns)
+        tables = crowd.tables()
+        done, total = 0, sum(how_many for how_many, _columns in tables.values())
+        for model, (how_many, columns) in tables.items():
+            for made in _fill(model, creator, how_many, columns):
+                done += made
+                told(done, total, "rows")
         Line.objects.update_or_create(creator=creator, defaults={"seq": fans * MESSAGES_PER_FAN})
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
+        if connection.vendor == "sqlite" and not connection.in_atomic_block:
+            # The log of such a transaction is as large as its rows.
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     return creator
 
 
@@ -269,8 +293,11 @@ def _next_key(model: type[models.Model]) -> int:
     return (last or 0) + 1
 
 
-def _fill(model: type[models.Model], creator: Creator, how_many: int, columns: Columns) -> None:
-    """Insert so many rows; what they do not name has its column's default, and each gets a public id."""
+def _fill(model: type[models.Model], creator: Creator, how_many: int, columns: Columns) -> Iterator[int]:
+    """Insert so many rows; what they do not name has its column's default, and each gets a public id.
+
+    Yields after each piece how many rows it has.
+    """
     written, values = [], []
     with connection.cursor() as cursor:
         for field in model._meta.concrete_fields:
@@ -288,15 +315,18 @@ def _fill(model: type[models.Model], creator: Creator, how_many: int, columns: C
         table = connection.ops.quote_name(model._meta.db_table)
         names, expressions = (", ".join(parts) for parts in zip(*written, strict=True))
         expressions = expressions.replace("%", "%%").replace("%%s", "%s")
-        cursor.execute(f"INSERT INTO {table} ({names}) SELECT {expressions} FROM {_numbers(how_many)}", values)
+        for first in range(0, how_many, PIECE):
+            last = min(first + PIECE, how_many) - 1
+            cursor.execute(f"INSERT INTO {table} ({names}) SELECT {expressions} FROM {_numbers(first, last)}", values)
+            yield last + 1 - first
         for statement in connection.ops.sequence_reset_sql(no_style(), [model]):
             cursor.execute(statement)
 
 
-def _numbers(how_many: int) -> str:
+def _numbers(first: int, last: int) -> str:
     if connection.vendor == "postgresql":
-        return f"generate_series(0::bigint, {how_many - 1}) AS numbers(n)"
-    counting = f"SELECT 0 AS n UNION ALL SELECT n + 1 FROM numbers WHERE n < {how_many - 1}"
+        return f"generate_series({first}::bigint, {last}) AS numbers(n)"
+    counting = f"SELECT {first} AS n UNION ALL SELECT n + 1 FROM numbers WHERE n < {last}"
     return f"(WITH RECURSIVE numbers(n) AS ({counting}) SELECT n FROM numbers)"
 
 
@@ -308,29 +338,42 @@ def _public_id(model: type[models.Model], creator: Creator) -> str:
 
 
 @contextmanager
-def _indexed_afterwards() -> Iterator[None]:
-    """On PostgreSQL, build the indexes once all rows are there: row by row it takes ten times as long."""
-    if connection.vendor != "postgresql":
-        yield
-        return
+def _indexed_afterwards(told: Told) -> Iterator[None]:
+    """Without the indexes of the tables until all rows are there; those that are part of a table stay."""
     models_filled = (Fan, FanTag, Note, Conversation, Message, Recipient, Transaction, SubscriptionEvent)
     tables = [model._meta.db_table for model in models_filled]
     with connection.cursor() as cursor:
+        indexes = _indexes_of(cursor, tables)
+        if connection.vendor == "postgresql":
+            # Only a superuser may leave the checks out; rows of ours refer to rows of ours.
+            cursor.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")
+            if cursor.fetchone() == (True,):
+                cursor.execute("SET LOCAL session_replication_role = replica")
+        for name, _definition in indexes:
+            cursor.execute(f"DROP INDEX {name}")
+        yield
+        if connection.vendor == "postgresql":
+            # No index is built while checks of references are outstanding.
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        for number, (_name, definition) in enumerate(indexes):
+            told(number, len(indexes), "indexes")
+            cursor.execute(definition)
+
+
+def _indexes_of(cursor: Any, tables: Sequence[str]) -> list[tuple[str, str]]:
+    """The name of each as SQL has it, and the statement that makes it."""
+    if connection.vendor == "postgresql":
         cursor.execute(
             "SELECT indexrelid::regclass::text, pg_get_indexdef(indexrelid) FROM pg_index"
             " WHERE indrelid::regclass::text = ANY(%s)"
             " AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid)",
             [tables],
         )
-        indexes = cursor.fetchall()
-        # Only a superuser may leave the checks out; rows of ours refer to rows of ours.
-        cursor.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")
-        if cursor.fetchone() == (True,):
-            cursor.execute("SET LOCAL session_replication_role = replica")
-        for name, _definition in indexes:
-            cursor.execute(f"DROP INDEX {name}")
-        yield
-        # No index is built while checks of references are outstanding.
-        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        for _name, definition in indexes:
-            cursor.execute(definition)
+    else:
+        places = ", ".join(["%s"] * len(tables))
+        cursor.execute(
+            "SELECT '\"' || name || '\"', sql FROM sqlite_master"
+            f" WHERE type = 'index' AND sql IS NOT NULL AND tbl_name IN ({places})",
+            tables,
+        )
+    return list(cursor.fetchall())

@@ -3,9 +3,11 @@ from typing import Any
 
 import pytest
 from django.core import serializers
+from django.db import connection
 
 from crm.models import Conversation, Creator, Fan, FanTag, Message, Transaction
 from crm.tests.factories import make_conversation, make_user
+from onlyfans import crowd
 from onlyfans.crowd import seed_crowd
 
 pytestmark = pytest.mark.django_db
@@ -38,6 +40,33 @@ def test_a_crowd_is_rows_like_all_others_and_the_same_for_the_same_seed() -> Non
     # New rows get keys after those.
     make_conversation(crowd)
     assert serializers.serialize("json", Message.objects.all())
+
+
+def test_a_large_one_is_made_in_pieces_and_has_its_indexes_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crowd, "PIECE", 7)
+    monkeypatch.setattr(crowd, "INDEXED_AFTERWARDS", 30)
+    heard: list[tuple[int, int, str]] = []
+    before = indexes()
+    small = seed_crowd(make_user(), fans=29, now=NOW)
+
+    large = seed_crowd(make_user(), fans=30, now=NOW, told=lambda *said: heard.append(said))
+
+    assert values_of(large)[:20] == values_of(small)[:20]
+    assert Message.objects.filter(creator=large).count() == 150
+    assert indexes() == before
+    rows = [said for said in heard if said[2] == "rows"]
+    assert [done for done, _total, _what in rows] == sorted({done for done, _total, _what in rows})
+    assert rows[-1][0] == rows[-1][1] > 150
+    assert heard[-1][2] == "indexes"
+
+
+def indexes() -> set[str]:
+    with connection.cursor() as cursor:
+        return {
+            name
+            for model in (Fan, Conversation, Message)
+            for name in connection.introspection.get_constraints(cursor, model._meta.db_table)
+        }
 
 
 def test_another_seed_gives_another_crowd() -> None:

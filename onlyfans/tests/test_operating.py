@@ -7,7 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.core.management import CommandError, call_command, get_commands
+from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
 from crm.clock import database_now
@@ -21,19 +21,6 @@ from onlyfans.tests.test_reconciling import send_and_lose_the_answer
 from tests.servers import Queues
 
 pytestmark = pytest.mark.django_db
-
-COMMANDS = {
-    "check_connectivity",
-    "list_failed",
-    "pause_creator",
-    "queue_status",
-    "reconcile_unknown",
-    "redrive_dlq",
-    "resume_creator",
-    "resume_sending",
-    "retry_failed",
-    "stop_sending",
-}
 
 
 class Terminal:
@@ -60,22 +47,6 @@ def terminal(capsys: pytest.CaptureFixture[str]) -> Terminal:
 
 def status_of(message: Message) -> str:
     return Message.objects.get(pk=message.pk).status
-
-
-def test_every_one_of_them_is_there() -> None:
-    assert set(get_commands()) >= COMMANDS
-
-
-@pytest.mark.parametrize("command", sorted(COMMANDS))
-def test_each_says_what_it_is_for_and_what_its_exit_codes_mean(
-    command: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with pytest.raises(SystemExit):
-        call_command(command, "--help")
-
-    said = capsys.readouterr().out
-    assert "--json" in said
-    assert "Exit code 0; 1 when" in said
 
 
 class TestCreators:

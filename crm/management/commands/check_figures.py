@@ -11,6 +11,7 @@ from crm.models import Creator, Day
 
 class Command(OperatorCommand):
     help = "Count the days that are kept for the pages anew, and say which are not what their rows come to."
+    examples = ("", "--creator ava --json", "--forget")
     fails_when = "a day differed"
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -21,12 +22,13 @@ class Command(OperatorCommand):
         )
 
     def answer(self, *, creator: str | None, forget: bool, **options: Any) -> Answer:
+        progress = self.progress(options)
         creators = [creator_named(creator)] if creator else list(Creator.objects.order_by("pk"))
         kept, found = 0, []
         for number, each in enumerate(creators, start=1):
             kept += each.days.count()
             found += counting.differences(each)
-            self.stderr.write(f"{number} of {len(creators)} creators, {kept} days, {len(found)} differ.")
+            progress.say(f"{number} of {len(creators)} creators, {kept} days, {len(found)} differ.")
         if forget:
             Day.objects.filter(pk__in=[day.pk for day in found]).delete()
         facts = [{"creator": day.creator.name, "begins": day.begins, "ends": day.ends} for day in found]

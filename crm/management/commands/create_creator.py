@@ -1,5 +1,7 @@
 """A creator and its owner, from the command line."""
 
+from argparse import ArgumentTypeError
+from datetime import time
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -16,20 +18,28 @@ class Command(OperatorCommand):
         "Add a creator with an owner. The owner's account is made if there is none of that name, with a link to choose"
         " a password. Connect the creator's account on the page Connect, or in the admin."
     )
+    examples = (
+        '"Ava Laurent" --owner mia',
+        '"Ava Laurent" --owner mia --handle avalaurent --timezone Europe/Paris --quiet-from 22:00 --quiet-until 08:00',
+        '"Ava Laurent" --owner mia --currency EUR --pace "10/60, 250/86400" --json',
+    )
     fails_when = "it could not be added; then nothing is written"
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("name")
+        parser.add_argument("name", help="As people see it; no other creator has it.")
         parser.add_argument("--owner", required=True, metavar="USERNAME", help="Who decides about everything.")
         parser.add_argument("--handle", default="", help="At the platform, without the @.")
         parser.add_argument("--platform", choices=Platform.values, default=Platform.ONLYFANS)
         parser.add_argument("--timezone", default="UTC", help="As in Europe/Paris.")
         parser.add_argument("--currency", default="USD", help="ISO 4217.")
         parser.add_argument("--pace", default="", help="As in “10/60, 250/86400”; else this installation's default.")
+        hours = "Of the hours in which campaigns rest, by the creator's clock; new campaigns begin with them."
+        parser.add_argument("--quiet-from", type=_clock, metavar="HH:MM", help=f"The beginning, as in 22:00. {hours}")
+        parser.add_argument("--quiet-until", type=_clock, metavar="HH:MM", help="Their end, as in 08:00.")
 
     def answer(self, *, name: str, owner: str, **options: Any) -> Answer:
-        columns = ("handle", "platform", "timezone", "currency", "pace")
+        columns = ("handle", "platform", "timezone", "currency", "pace", "quiet_from", "quiet_until")
         creator = Creator(name=name, **{column: options[column] for column in columns})
         try:
             with transaction.atomic():
@@ -45,6 +55,13 @@ class Command(OperatorCommand):
             {"creator": creator.name, "creatorId": creator.public_id, "owner": owner, "passwordPath": link or None},
             [f"Added {creator.name}, {creator.public_id}. Its owner is {owner}.", *_told(link)],
         )
+
+
+def _clock(written: str) -> time:
+    try:
+        return time.fromisoformat(written)
+    except ValueError:
+        raise ArgumentTypeError(f"“{written}” is no time; write it as in 22:00.") from None
 
 
 def _told(link: str) -> list[str]:

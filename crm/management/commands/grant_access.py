@@ -15,14 +15,17 @@ class Command(OperatorCommand):
         "Let somebody work for a creator, change their role, or take the access away. An account that is not there is"
         " made, with a link to choose a password."
     )
+    examples = ("nina ava", "nina @avalaurent --role manager", 'nina "Ava Laurent" --remove --json')
     fails_when = "the access could not be changed"
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("username")
+        parser.add_argument("username", help="Who signs in by this name.")
         parser.add_argument("creator", help="Id, handle or name.")
         what = parser.add_mutually_exclusive_group()
-        what.add_argument("--role", choices=Membership.Role.values, default=Membership.Role.CHATTER)
+        what.add_argument(
+            "--role", choices=Membership.Role.values, default=Membership.Role.CHATTER, help="chatter, unless told."
+        )
         what.add_argument("--remove", action="store_true", help="They see nothing of this creator any more.")
 
     def answer(self, *, username: str, creator: str, role: str, remove: bool, **_options: Any) -> Answer:

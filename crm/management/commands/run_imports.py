@@ -6,12 +6,13 @@ import threading
 from typing import Any
 
 import structlog
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 from django.db import Error as DatabaseUnavailable
 from django.db import close_old_connections, connection
 
 from crm.clock import database_now
 from crm.importing.running import work
+from crm.management.operating import ExplainedCommand
 from crm.models import Import
 
 log = structlog.get_logger(__name__)
@@ -21,8 +22,12 @@ LOOK_AGAIN_SECONDS = 1.0
 PAUSE_SECONDS = 0.02
 
 
-class Command(BaseCommand):
+class Command(ExplainedCommand):
     help = "Run the imports that were uploaded, one after the other, until SIGTERM. Any number of these may run."
+    examples = ("", "--once")
+    fails_when = "a check refuses the settings"
+    requires_system_checks = "__all__"
+    is_a_process = True
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--once", action="store_true", help="Do what waits now, and end.")

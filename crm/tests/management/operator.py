@@ -7,6 +7,8 @@ from typing import Any
 
 from django.core.management import CommandError, call_command
 
+from crm.management.operating import WRONG_ARGUMENTS
+
 
 @dataclass(frozen=True, slots=True)
 class Said:
@@ -25,7 +27,8 @@ def run(command: str, *arguments: object) -> Said:
     try:
         call_command(command, *map(str, arguments), stdout=out, stderr=err)
     except CommandError as error:
-        code = error.returncode
+        # What argparse refuses ends a process with this code; called in one it has none.
+        code = WRONG_ARGUMENTS if str(error).startswith("Error:") else error.returncode
         err.write(f"CommandError: {error}")
     except SystemExit as ended:
         code = int(ended.code or 0)

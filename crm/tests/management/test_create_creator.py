@@ -1,5 +1,7 @@
 """An operator adds a creator, and says who works for whom."""
 
+from datetime import time
+
 import pytest
 from django.test import Client
 
@@ -14,11 +16,14 @@ Role = Membership.Role
 
 class TestCreateCreator:
     def test_the_owner_is_made_with_it_and_chooses_a_password_at_the_link(self, client: Client) -> None:
-        said = run("create_creator", "Ava", "--owner", "mia", "--timezone", "Europe/Paris", "--pace", "10/60", "--json")
+        options = ["--timezone", "Europe/Paris", "--pace", "10/60", "--quiet-from", "22:00", "--quiet-until", "08:30"]
+
+        said = run("create_creator", "Ava", "--owner", "mia", *options, "--json")
 
         assert said.code == 0
         creator = Creator.objects.get(public_id=said.json["creatorId"])
         assert (creator.name, creator.timezone, creator.pace) == ("Ava", "Europe/Paris", "10/60")
+        assert (creator.quiet_from, creator.quiet_until) == (time(22), time(8, 30))
         assert creator.memberships.get().role == Role.OWNER
         assert "new_password1" in client.get(said.json["passwordPath"], follow=True).content.decode()
 
@@ -32,21 +37,23 @@ class TestCreateCreator:
         assert "password" not in said.out
 
     @pytest.mark.parametrize(
-        ("arguments", "words"),
+        ("arguments", "code", "words"),
         [
-            (["Ava", "--owner", "mia"], "There is a creator called “Ava” already"),
-            (["Bo", "--owner", "mia", "--timezone", "Mars/Olympus"], "There is no time zone of this name"),
-            (["Bo", "--owner", "mia", "--pace", "quickly"], "10/60"),
-            (["Bo", "--owner", "not a name"], "valid username"),
-            (["Bo"], "--owner"),
+            (["Ava", "--owner", "mia"], 1, "There is a creator called “Ava” already"),
+            (["Bo", "--owner", "mia", "--timezone", "Mars/Olympus"], 1, "There is no time zone of this name"),
+            (["Bo", "--owner", "mia", "--pace", "quickly"], 1, "10/60"),
+            (["Bo", "--owner", "mia", "--quiet-from", "22:00"], 1, "Quiet hours need a beginning and an end."),
+            (["Bo", "--owner", "mia", "--quiet-from", "late"], 2, "“late” is no time; write it as in 22:00."),
+            (["Bo", "--owner", "not a name"], 1, "valid username"),
+            (["Bo"], 2, "--owner"),
         ],
     )
     def test_what_is_wrong_is_named_and_nothing_is_written(
-        self, creator: Creator, arguments: list[str], words: str
+        self, creator: Creator, arguments: list[str], code: int, words: str
     ) -> None:
         said = run("create_creator", *arguments)
 
-        assert said.code == 1
+        assert said.code == code
         assert words in said.err
         assert list(Creator.objects.all()) == [creator]
         assert not User.objects.exists()
@@ -84,7 +91,7 @@ class TestGrantAccess:
             (["mia", "Ava", "--role", "viewer"], 1, "A creator has at least one owner"),
             (["nobody", "Ava", "--remove"], 1, "“nobody” has no access to Ava."),
             (["nina", "Bo"], 2, "There is no creator called “Bo”; use the id. There are: Ava."),
-            (["nina", "Ava", "--role", "queen"], 1, "invalid choice: 'queen'"),
+            (["nina", "Ava", "--role", "queen"], 2, "invalid choice: 'queen'"),
         ],
     )
     def test_what_cannot_be_is_said_and_nothing_changes(

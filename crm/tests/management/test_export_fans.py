@@ -1,10 +1,12 @@
 """A creator's fans and payments leave by a command, to a file or into a pipe."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from crm.exporting import export
+from crm.management.commands import export_fans
 from crm.models import Creator, ImportKind
 from crm.tests.factories import make_creator, make_fan
 from crm.tests.management.operator import run
@@ -43,16 +45,34 @@ def test_payments_are_a_kind_of_their_own(creator: Creator) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("arguments", "code", "words"),
     [
-        (["--creator", "nobody"], "There is no creator called “nobody”"),
-        (["--creator", "Ava", "--out", "/nowhere/fans.csv"], "/nowhere/fans.csv: No such file or directory"),
-        (["--creator", "Ava", "--kind", "shoes"], "invalid choice: 'shoes'"),
+        (["--creator", "nobody"], 2, "There is no creator called “nobody”"),
+        (["--creator", "Ava", "--out", "/nowhere/fans.csv"], 1, "/nowhere/fans.csv: No such file or directory"),
+        (["--creator", "Ava", "--kind", "shoes"], 2, "invalid choice: 'shoes'"),
+        (["--creator", "Ava", "--json"], 2, "without --out there is only the CSV"),
     ],
 )
-def test_a_wrong_argument_is_named(creator: Creator, arguments: list[str], words: str) -> None:
+def test_a_wrong_argument_is_named(creator: Creator, arguments: list[str], code: int, words: str) -> None:
     said = run("export_fans", *arguments)
 
-    assert said.code == 1
+    assert said.code == code
     assert words in said.err
     assert said.out == ""
+
+
+def test_a_file_that_was_interrupted_is_taken_for_nothing(
+    creator: Creator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = tmp_path / "fans.csv"
+    before.write_text("as it was")
+
+    def interrupted(*_arguments: object) -> Iterator[str]:
+        yield "Platform ID\n"
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(export_fans, "export", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run("export_fans", "--creator", "Ava", "--out", before)
+
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["as it was"]

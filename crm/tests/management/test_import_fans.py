@@ -1,11 +1,14 @@
 """A file at hand goes in by a command, which says by its exit code how that went."""
 
+import signal
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from crm.importing import fans
+from crm.importing import fans, running
+from crm.importing.columns import Kind
 from crm.models import Creator, Import, ImportState
 from crm.tests.factories import make_creator
 from crm.tests.management.operator import run
@@ -40,14 +43,14 @@ def test_the_same_file_again_changes_nothing(creator: Creator, file: Path) -> No
     assert (again.json["successfulInserts"], again.json["updated"], again.json["unchanged"]) == (0, 0, 2)
 
 
-def test_rows_that_were_left_out_are_exit_code_2_named_and_written_to_a_file(
+def test_rows_that_were_left_out_are_exit_code_3_named_and_written_to_a_file(
     creator: Creator, file: Path, tmp_path: Path
 ) -> None:
     file.write_text(ONE_BAD)
 
     said = run("import_fans", file, "--creator", "Ava", "--errors", tmp_path / "errors.csv")
 
-    assert said.code == 2
+    assert said.code == 3
     assert "row 4 (line 4) Fan ID:" in said.out
     assert creator.fans.count() == 2
     header, row = (tmp_path / "errors.csv").read_text("utf-8-sig").splitlines()
@@ -60,7 +63,7 @@ def test_json_is_one_object_with_every_count_and_problem(creator: Creator, file:
 
     said = run("import_fans", file, "--creator", "Ava", "--json")
 
-    assert (said.code, said.err) == (2, "")
+    assert (said.code, said.err) == (3, "")
     [problem] = said.json.pop("errors")
     assert said.json | {"importId": ""} == {
         "importId": "",
@@ -110,22 +113,22 @@ def test_a_column_is_named_by_hand(creator: Creator, file: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("arguments", "code", "words"),
     [
-        (["--creator", "nobody"], "There is no creator called “nobody”; use the id. There are: Ava."),
-        (["--creator", "Ava", "--map", "Nick"], "--map Nick: write HEADER=FIELD."),
-        (["--creator", "Ava", "--map", "Username=shoe_size"], "Nothing was imported."),
-        (["--creator", "Ava", "--encoding", "ebcdic"], "Nothing was imported. One of: "),
-        (["--creator", "Ava", "--errors", "/nowhere/errors.csv"], "/nowhere/errors.csv: No such file or directory"),
-        (["--creator", "Ava", "--kind", "shoes"], "argument --kind: invalid choice: 'shoes'"),
+        (["--creator", "nobody"], 2, "There is no creator called “nobody”; use the id. There are: Ava."),
+        (["--creator", "Ava", "--map", "Nick"], 2, "--map Nick: write HEADER=FIELD."),
+        (["--creator", "Ava", "--map", "Username=shoe_size"], 1, "Nothing was imported."),
+        (["--creator", "Ava", "--encoding", "ebcdic"], 1, "Nothing was imported. One of: "),
+        (["--creator", "Ava", "--errors", "/nowhere/errors.csv"], 1, "/nowhere/errors.csv: No such file or directory"),
+        (["--creator", "Ava", "--kind", "shoes"], 2, "argument --kind: invalid choice: 'shoes'"),
     ],
 )
 def test_a_wrong_argument_is_named_and_nothing_is_imported(
-    creator: Creator, file: Path, arguments: list[str], words: str
+    creator: Creator, file: Path, arguments: list[str], code: int, words: str
 ) -> None:
     said = run("import_fans", file, *arguments)
 
-    assert said.code == 1
+    assert said.code == code
     assert words in said.err
     assert not creator.fans.exists()
 
@@ -159,6 +162,35 @@ def test_what_is_no_list_of_fans_is_refused_with_the_reason(
     assert said.code == 1
     assert words in said.err
     assert not Import.objects.exists()
+
+
+def test_a_pipe_is_refused_because_the_file_is_read_several_times(creator: Creator) -> None:
+    said = run("import_fans", "/dev/null", "--creator", "Ava")
+
+    assert said.code == 1
+    assert "/dev/null: not a file." in said.err
+
+
+def test_ctrl_c_ends_it_between_two_chunks_and_the_same_command_goes_on(
+    creator: Creator, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file.write_text("Fan ID,Username\n" + "".join(f"{number},fan{number}\n" for number in range(1, 41)))
+    monkeypatch.setitem(running.CHUNK_ROWS, Kind.FANS, 1)
+    write = fans.write
+
+    def write_and_press(*arguments: Any, **options: Any) -> Any:
+        signal.raise_signal(signal.SIGINT)
+        return write(*arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fans, "write", write_and_press)
+        stopped = run("import_fans", file, "--creator", "Ava")
+
+    assert stopped.code == 130
+    assert "The same command goes on from here." in stopped.out
+    assert 0 < creator.fans.count() < 40
+    assert run("import_fans", file, "--creator", "Ava").code == 0
+    assert creator.fans.count() == 40
 
 
 def test_a_file_that_another_process_imports_is_left_to_it(

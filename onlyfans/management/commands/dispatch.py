@@ -5,8 +5,9 @@ import threading
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
+from crm.management.operating import WRONG_ARGUMENTS, ExplainedCommand
 from crm.models import Dispatch
 from onlyfans import redriving
 from onlyfans.dispatching import (
@@ -22,8 +23,12 @@ from onlyfans.dispatching import (
 )
 
 
-class Command(BaseCommand):
+class Command(ExplainedCommand):
     help = "Hand due messages to SQS until SIGTERM. Any number may run; without the rate limiter it writes to the log."
+    examples = ("",)
+    fails_when = "a check refuses the settings"
+    requires_system_checks = "__all__"
+    is_a_process = True
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
@@ -34,7 +39,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, resume: bool, **options: Any) -> None:
         if resume and not settings.DEBUG:
-            raise CommandError("--resume is for DEBUG. Look at what is due, then run manage.py resume_sending.")
+            raise CommandError(
+                "--resume is for DEBUG. Look at what is due, then run manage.py resume_sending.",
+                returncode=WRONG_ARGUMENTS,
+            )
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             # From a thread: the handler may interrupt this very thread inside ``stop.wait()``, which holds its lock.

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from crm.management.operating import Answer, OperatorCommand
+from crm.management.operating import Answer, OperatorCommand, at_least_one
 from crm.models import Message
 from crm.models.messages import FOR_A_PERSON
 from onlyfans.management.operating import add_selection, message_facts, message_table, selected
@@ -12,13 +12,14 @@ from onlyfans.management.operating import add_selection, message_facts, message_
 
 class Command(OperatorCommand):
     help = "List messages that failed, whose outcome is unknown or that need a person, with cause. No text is shown."
+    examples = ("", "--creator ava --status needs_person", "--cause http_422 --limit 200 --json")
     fails_when = "there are any"
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         add_selection(parser)
         parser.add_argument("--status", choices=FOR_A_PERSON)
-        parser.add_argument("--limit", type=int, default=50, help="How many are listed, oldest first (50).")
+        parser.add_argument("--limit", type=at_least_one, default=50, help="How many are listed, oldest first (50).")
 
     def answer(self, *, status: str | None, limit: int, **options: Any) -> Answer:
         found = selected(Message.objects.for_a_person(), options)

@@ -15,6 +15,7 @@ from onlyfans.queue import QueueUnavailable, figures
 
 class Command(OperatorCommand):
     help = "Show the queue's figures, asked of SQS now, and every creator's line."
+    examples = ("", "--json")
     fails_when = "SQS or Redis is out of reach, no worker listens, dispatch is not running, or all sending is stopped"
 
     def answer(self, **_options: Any) -> Answer:

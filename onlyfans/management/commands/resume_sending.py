@@ -9,6 +9,8 @@ from crm.models import Dispatch
 class Command(OperatorCommand):
     help = "Send again after the kill switch, or after dispatch held itself."
 
+    examples = ("", "--json")
+
     def answer(self, **_options: Any) -> Answer:
         row = Dispatch.current()
         Dispatch.resume_sending()

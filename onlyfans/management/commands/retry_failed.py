@@ -12,6 +12,11 @@ from onlyfans.management.operating import add_selection, message_facts, message_
 
 class Command(OperatorCommand):
     help = "Let failed messages go again, each at its old place. Name them, or choose by creator or cause, or --all."
+    examples = (
+        "--cause http_422 --dry-run",
+        "--creator ava --cause poison",
+        "7d6ddc36-2f2e-4f5b-9a53-1df4f3dd6ee1 --confirm-not-sent",
+    )
     fails_when = "none was sent again"
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -9,8 +9,9 @@ from typing import Any
 
 import structlog
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
+from crm.management.operating import ExplainedCommand
 from onlyfans.simulator.fans import Temper, Webhook
 from onlyfans.simulator.server import Options, Simulator
 
@@ -19,14 +20,21 @@ DEFAULT_KEY = "simulated-key"
 log = structlog.get_logger(__name__)
 
 
-class Command(BaseCommand):
-    help = "Run a stand-in for the platform: it accepts messages, keeps a ledger, and fans answer."
-    requires_system_checks = ()
+class Command(ExplainedCommand):
+    help = "Run a stand-in for the platform until SIGTERM: it accepts messages, keeps a ledger, and fans answer."
+    examples = ("", "--port 0 --gap 0 --reply-probability 0", "--reply-delay 1,3 --seed 7")
+    fails_when = "it cannot listen there, or has no secret to sign with"
+    is_a_process = True
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--host", default="127.0.0.1")
+        parser.add_argument("--host", default="127.0.0.1", help="where it listens (127.0.0.1)")
         parser.add_argument("--port", type=int, default=8900, help="0 takes any free port; the log says which")
-        parser.add_argument("--ledger", type=Path, default=settings.HUNTAZE_HOME / "simulator-ledger.jsonl")
+        parser.add_argument(
+            "--ledger",
+            type=Path,
+            default=settings.HUNTAZE_HOME / "simulator-ledger.jsonl",
+            help="the file of what it accepted (simulator-ledger.jsonl in HUNTAZE_HOME)",
+        )
         parser.add_argument(
             "--webhook-url",
             default=os.environ.get("SIMULATOR_WEBHOOK_URL", ""),

@@ -12,6 +12,8 @@ from crm.models import Dispatch
 class Command(OperatorCommand):
     help = "Stop all sending, of every creator, within a second. Messages wait; nothing is lost."
 
+    examples = ("", '--reason "Checking a strange reply"')
+
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument("--reason", default="Stopped by an operator.", help="Shown on every page.")

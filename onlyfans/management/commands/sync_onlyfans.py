@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from crm.clock import database_now
-from crm.management.operating import WRONG_ARGUMENTS, Answer, OperatorCommand, creator_named, table
+from crm.management.operating import WRONG_ARGUMENTS, Answer, OperatorCommand, at_least_one, creator_named, table
 from crm.models import Dispatch, Line
 from onlyfans import errands, sync
 from onlyfans.gateway import Throttled
@@ -22,20 +22,21 @@ class Command(OperatorCommand):
         "Read fans, chats, messages and payments of one account or of all, from where the last reading stopped. "
         "Dispatch does the same by itself, every SYNC_MINUTES."
     )
+    examples = ("", "--creator @mia --json", "--creator @mia --full")
     fails_when = "an account could not be read to its end"
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument("--creator", help="Id, handle or name: only this creator's account.")
         parser.add_argument("--full", action="store_true", help="Begin anew, SYNC_HISTORY_DAYS back, fans included.")
-        parser.add_argument("--pages", type=int, default=10_000, help="At most so many pages of each account.")
+        parser.add_argument("--pages", type=at_least_one, default=10_000, help="At most so many pages of each account.")
         parser.add_argument(
             "--pause", type=float, default=sync.PAUSE.total_seconds(), help="Seconds between two pages (2)."
         )
 
     def answer(self, **options: Any) -> Answer:
-        if options["pages"] < 1 or not 0 <= options["pause"] <= WAIT_MAX_SECONDS:
-            raise CommandError("--pages is at least 1, --pause 0 to 60 seconds.", returncode=WRONG_ARGUMENTS)
+        if not 0 <= options["pause"] <= WAIT_MAX_SECONDS:
+            raise CommandError("--pause is 0 to 60 seconds.", returncode=WRONG_ARGUMENTS)
         connections = sync.readable().select_related("creator__line").order_by("creator__name", "pk")
         if options["creator"]:
             connections = connections.filter(creator=creator_named(options["creator"]))
