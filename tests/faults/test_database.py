@@ -1,4 +1,4 @@
-"""F14: a database with one writer at a time, and everybody writing."""
+"""F14: a database with one writer at a time, and everybody writing. And one that drops its connections."""
 
 import itertools
 import threading
@@ -14,11 +14,12 @@ from tests.client import Client
 from tests.faults.scene import Scene
 from tests.faults.stage import until
 
-pytestmark = [pytest.mark.faults, pytest.mark.sqlite_only, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
 
 SECONDS, WRITERS = 8.0, 4
 
 
+@pytest.mark.sqlite_only
 def test_f14_four_writers_an_import_and_an_inbox_never_meet_a_locked_database(scene: Scene) -> None:
     user = make_user()
     creators = [scene.creator(user) for _writer in range(WRITERS)]
@@ -62,6 +63,23 @@ def test_f14_four_writers_an_import_and_an_inbox_never_meet_a_locked_database(sc
     scene.measured("a write among four writers, an import and an inbox", took, share=0.99)
     until(lambda: scene.count(Status.SENT) == len(took), 60, "all go out")
     assert all("database is locked" not in part.log.read_text() for part in scene.stage.product)
+
+
+@pytest.mark.postgresql_only
+def test_connections_that_the_database_dropped_cost_no_message(scene: Scene) -> None:
+    """A restart of the server, or a proxy before it that tires of idle ones. Workers keep theirs between messages."""
+    conversations = scene.conversations(8)
+    for conversation in conversations:
+        scene.until(scene.say(conversation), Status.SENT)
+    with connection.cursor() as cursor:
+        others = "datname = current_database() AND pid <> pg_backend_pid()"
+        cursor.execute(f"SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE {others}")
+
+    messages = [scene.say(conversation) for conversation in conversations]
+
+    for message in messages:
+        scene.until(message, Status.SENT)
+        assert not message.attempts
 
 
 def turns(ready: threading.Barrier) -> Iterator[int]:
