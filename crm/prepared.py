@@ -1,20 +1,23 @@
 """Querysets that are worked out once a process and then asked again and again with other values.
 
-Django turns a queryset into SQL anew each time it is evaluated. For what dispatch asks for every message, that is ten
-times the work that the database has with it.
+Django turns a queryset into SQL, and thinks about how its columns become rows, anew each time it is evaluated. For what
+dispatch and workers ask for every message, that is ten times the work that the database has with it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, Generic, Self, TypeVar
+from uuid import UUID
 
 from django.db import connection
-from django.db.models import Expression, Model, QuerySet
+from django.db.models import Expression, QuerySet
+from django.db.models.query import ModelIterable, get_related_populators
 from django.db.models.sql import UpdateQuery
 from django.db.models.sql.compiler import SQLCompiler
 
-Row = TypeVar("Row", bound=Model)
+#: What the queryset gives: an object of its model, or a tuple of values.
+Row = TypeVar("Row")
 
 
 class Given(Expression):
@@ -31,34 +34,69 @@ class Given(Expression):
         return "%s", [self]
 
     def value(self, values: dict[str, Any]) -> Any:
-        value = values[self.name]
-        if isinstance(value, datetime):
-            return connection.ops.adapt_datetimefield_value(value - self.earlier)
-        return value
+        match values[self.name]:
+            case datetime() as moment:
+                return connection.ops.adapt_datetimefield_value(moment - self.earlier)
+            case UUID() as public_id if not connection.features.has_native_uuid_field:
+                return public_id.hex
+            case value:
+                return value
 
 
 class Prepared(Generic[Row]):
-    """``build`` makes a queryset with ``Given`` in place of values; it must be the same whatever they are."""
+    """``build`` makes a queryset with ``Given`` in place of values; it must be the same whatever they are.
 
-    def __init__(self, build: Callable[[], QuerySet[Row]]) -> None:
+    It gives objects, also with ``only`` and ``select_related``, or the tuples of ``values_list``.
+    """
+
+    def __init__(self, build: Callable[[], QuerySet[Any, Row]]) -> None:
         self._build = build
 
-    @cached_property
-    def _asked(self) -> tuple[type[Row], str, tuple[Any, ...]]:
-        queryset = self._build()
-        sql, params = queryset.query.sql_with_params()
-        return queryset.model, sql, params
-
     def __call__(self, **values: Any) -> list[Row]:
-        """The rows. A moment is a ``datetime``."""
-        model, sql, params = self._asked
-        return list(model._default_manager.raw(sql, _known(params, values)))
+        """The rows. A moment is a ``datetime``, a public id a ``UUID``."""
+        asked = self._asked
+        with connection.cursor() as cursor:
+            cursor.execute(asked.sql, _known(asked.params, values))
+            return asked.rows(cursor.fetchall())
+
+    @cached_property
+    def _asked(self) -> "_Asked":
+        return _Asked(self._build())
 
 
-class PreparedUpdate(Generic[Row]):
+class _Asked:
+    """One statement, and how rows are made of its answer: what ``QuerySet`` does between ``filter`` and a row."""
+
+    def __init__(self, queryset: QuerySet[Any, Any]) -> None:
+        self._compiler = queryset.query.get_compiler(connection=connection)
+        self.sql, self.params = self._compiler.as_sql()
+        select = self._compiler.select
+        self._converters = self._compiler.get_converters([column for column, _sql, _alias in select])
+        self._gives_objects = issubclass(queryset._iterable_class, ModelIterable)
+        if self._gives_objects:
+            made_of = self._compiler.klass_info
+            first, last = made_of["select_fields"][0], made_of["select_fields"][-1]
+            self._model = made_of["model"]
+            self._columns = slice(first, last + 1)
+            self._names = [column.target.attname for column, _sql, _alias in select[self._columns]]
+            # The stubs are of a later Django, which wants one argument more.
+            self._related = get_related_populators(made_of, select, connection.alias)  # type: ignore[call-arg]
+
+    def rows(self, answer: Iterable[Any]) -> list[Any]:
+        converted = self._compiler.apply_converters(answer, self._converters)
+        return [self._object(row) for row in converted] if self._gives_objects else list(map(tuple, converted))
+
+    def _object(self, row: list[Any]) -> Any:
+        made = self._model.from_db(connection.alias, self._names, row[self._columns])
+        for related in self._related:
+            related.populate(row, made)
+        return made
+
+
+class PreparedUpdate:
     """``build`` makes a queryset, and what is written to its rows, both with ``Given`` in place of values."""
 
-    def __init__(self, build: Callable[[], tuple[QuerySet[Row], dict[str, Any]]]) -> None:
+    def __init__(self, build: Callable[[], tuple[QuerySet[Any], dict[str, Any]]]) -> None:
         self._build = build
 
     @cached_property

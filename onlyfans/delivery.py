@@ -101,12 +101,15 @@ def deliver(public_id: UUID) -> None:
 
 def _lease(public_id: UUID) -> Message | None:
     """The message, now this worker's; None when it is somebody else's by now, or nobody's."""
-    related = Message.objects.select_related("conversation__fan", "creator__connection", "creator__line")
-    try:
-        message = related.get(public_id=public_id)
-    except Message.DoesNotExist:
-        return None
-    return message if message.take_lease(until=database_now() + WORKER_LEASE) else None
+    found = _OF_PUBLIC_ID(public_id=public_id)
+    return found[0] if found and found[0].take_lease(until=database_now() + WORKER_LEASE) else None
+
+
+_OF_PUBLIC_ID: Prepared[Message] = Prepared(
+    lambda: Message.objects.select_related("conversation__fan", "creator__connection", "creator__line").filter(
+        public_id=Given("public_id")
+    )
+)
 
 
 def _no_way(message: Message, error: NoGateway) -> None:

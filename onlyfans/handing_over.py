@@ -38,7 +38,9 @@ SLOW_CALL = timedelta(seconds=2)
 
 
 # What is asked and written each time that a line is served.
-_FIRST_DUE: Prepared[Line] = Prepared(lambda: Line.objects.due(Given("now")).only("pk")[:1])
+_DUE: Prepared[Line] = Prepared(
+    lambda: Line.objects.due(Given("now")).select_related("creator__connection")[:LINES_AT_ONCE]
+)
 _IN_FLIGHT: Prepared[Message] = Prepared(
     lambda: Message.objects.in_flight().filter(creator_id=Given("creator_id")).only("status", "sending_at")
 )
@@ -49,8 +51,8 @@ def _as_read(column: str) -> QuerySet[Line]:
     return Line.objects.filter(pk=Given("pk")).alias(read=Coalesce(column, LONG_AGO)).filter(read=Given("read"))
 
 
-_SERVE: PreparedUpdate[Line] = PreparedUpdate(lambda: (_as_read("served_at"), {"served_at": Given("now")}))
-_HOLD: PreparedUpdate[Line] = PreparedUpdate(
+_SERVE = PreparedUpdate(lambda: (_as_read("served_at"), {"served_at": Given("now")}))
+_HOLD = PreparedUpdate(
     lambda: (_as_read("hold_until"), {"hold_until": Given("until"), "hold_cause": Given("cause")})
 )
 
@@ -61,10 +63,10 @@ def hand_over(carry: Carrier) -> int:
     Raises QueueUnavailable after putting back what could not be handed over.
     """
     now = database_now()
+    lines = _DUE(now=now)
     # The loop comes by four times a second at least; mostly nothing is due.
-    if not _FIRST_DUE(now=now) or Dispatch.is_stopped():
+    if not lines or Dispatch.is_stopped():
         return 0
-    lines = list(Line.objects.due(now).select_related("creator__connection")[:LINES_AT_ONCE])
     may_go = _look(lines)
     return sum(_serve_alone(line, may_go.get(line.pk), carry) for line in lines if _begin_to_serve(line))
 

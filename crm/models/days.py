@@ -8,6 +8,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from crm.models.creators import Creator
+from crm.prepared import Given, Prepared
 
 #: No day of any clock is longer.
 DAY_MAX = timedelta(days=2)
@@ -23,14 +24,17 @@ class DayQuerySet(models.QuerySet["Day"]):
         changed = sorted(at for at in moments if at is not None)
         if not changed:
             return
-        near = self.filter(creator_id=creator_id, begins__gt=changed[0] - DAY_MAX, begins__lte=changed[-1])
-        touched = [
-            key
-            for key, begins, ends in near.values_list("pk", "begins", "ends")
-            if bisect_left(changed, begins) < bisect_left(changed, ends)
-        ]
+        near = _NEAR(creator_id=creator_id, first=changed[0], last=changed[-1])
+        touched = [key for key, begins, ends in near if bisect_left(changed, begins) < bisect_left(changed, ends)]
         if touched:
             self.filter(pk__in=touched).delete()
+
+
+_NEAR: Prepared[tuple[int, datetime, datetime]] = Prepared(
+    lambda: Day.objects.filter(
+        creator_id=Given("creator_id"), begins__gt=Given("first") - DAY_MAX, begins__lte=Given("last")
+    ).values_list("pk", "begins", "ends")
+)
 
 
 class Day(models.Model):

@@ -231,7 +231,7 @@ class MessageQuerySet(models.QuerySet["Message"]):
         return self.in_flight().filter(lease_until__lt=now)
 
 
-# What dispatch asks for every message that it hands over.
+# What dispatch and workers ask for every message.
 
 _HELD: Prepared[Campaign] = Prepared(
     lambda: (
@@ -240,6 +240,23 @@ _HELD: Prepared[Campaign] = Prepared(
         .only("pk")
     )
 )
+
+
+def _around() -> "models.QuerySet[Message, tuple[datetime | None, ...]]":
+    """The moments of which ``Message.forget_days`` speaks."""
+    thread = Message.objects.filter(conversation=OuterRef("conversation"))
+    theirs, ours = thread.filter(direction=Direction.IN), thread.filter(ANSWERS)
+    answered = Coalesce(
+        Subquery(ours.filter(send_at__lt=OuterRef("send_at")).order_by("-send_at").values("send_at")[:1]), LONG_AGO
+    )
+    with_answer = Message.objects.annotate(answered=answered).annotate(
+        asked=Subquery(theirs.filter(send_at__gt=OuterRef("answered")).order_by("send_at").values("send_at")[:1]),
+        next=Subquery(theirs.filter(send_at__gt=OuterRef("send_at")).order_by("send_at").values("send_at")[:1]),
+    )
+    return with_answer.filter(pk=Given("pk")).values_list("send_at", "answered", "asked", "next")
+
+
+_AROUND: Prepared[tuple[datetime | None, ...]] = Prepared(_around)
 _HANDING_OVER = (
     *("public_id", "creator", "conversation", "campaign", "status", "due_at", "correlation_id"),
     *("hand_overs", "lease", "lease_until"),
@@ -441,18 +458,8 @@ class Message(models.Model):
         Its own, that of our last answer before it, that of what the fan wrote first since then, and that of what the
         fan wrote next. With the line locked.
         """
-        thread = Message.objects.filter(conversation=OuterRef("conversation"))
-        theirs, ours = thread.filter(direction=Direction.IN), thread.filter(ANSWERS)
-        answered = Coalesce(
-            Subquery(ours.filter(send_at__lt=OuterRef("send_at")).order_by("-send_at").values("send_at")[:1]), LONG_AGO
-        )
-        around = Message.objects.annotate(answered=answered).annotate(
-            asked=Subquery(
-                theirs.filter(send_at__gt=OuterRef("answered")).order_by("send_at").values("send_at")[:1],
-            ),
-            next=Subquery(theirs.filter(send_at__gt=OuterRef("send_at")).order_by("send_at").values("send_at")[:1]),
-        )
-        Day.objects.forget(self.creator_id, around.values_list("send_at", "answered", "asked", "next").get(pk=self.pk))
+        [moments] = _AROUND(pk=self.pk)
+        Day.objects.forget(self.creator_id, moments)
 
     def move(self, to: str, *, provided: Q | None = None, **changes: Any) -> bool:
         """Compare-and-set from the status and lease this object was read with; False when somebody was faster.
