@@ -52,9 +52,7 @@ def _as_read(column: str) -> QuerySet[Line]:
 
 
 _SERVE = PreparedUpdate(lambda: (_as_read("served_at"), {"served_at": Given("now")}))
-_HOLD = PreparedUpdate(
-    lambda: (_as_read("hold_until"), {"hold_until": Given("until"), "hold_cause": Given("cause")})
-)
+_HOLD = PreparedUpdate(lambda: (_as_read("hold_until"), {"hold_until": Given("until"), "hold_cause": Given("cause")}))
 
 
 def hand_over(carry: Carrier) -> int:
