@@ -7,26 +7,44 @@ without the person. Backups are the operator's (docs/operations.md).
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from django.conf import settings
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, TextField
+from django.db.models.functions import Cast
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 
 from crm.clock import database_now
 from crm.importing.forgetting import forget_files_with
-from crm.models import Conversation, Creator, Day, Fan, KeptReply, Line, Message, Recipient, Tally
+from crm.models import (
+    Campaign,
+    Conversation,
+    Creator,
+    Day,
+    Fan,
+    KeptReply,
+    Line,
+    Message,
+    Note,
+    Recipient,
+    SubscriptionEvent,
+    Tally,
+)
 from crm.models.campaigns import EXCLUDED
 from crm.models.messages import Status
+from crm.searching import forget_removed_words
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
 
 
 PIECE = 1000
+#: Characters of a row's name that the admin's log quotes.
+QUOTED_MAX = 200
 
 
 class OnItsWay(Exception):
@@ -45,10 +63,12 @@ def erase_fan(fan: Fan) -> None:
         Day.objects.forget(fan.creator_id, messages.values_list("send_at", flat=True))
         Day.objects.forget(fan.creator_id, fan.transactions.values_list("occurred_at", flat=True))
         _leave_campaigns(fan)
+        _leave_audiences(fan)
         _forget_replies(fan)
         forget_files_with(fan)
         _forget_in_the_log(fan)
         fan.delete()
+    forget_removed_words(Fan, Message)
 
 
 def erase_creator(creator: Creator, *, told: Callable[[int, int], None] = lambda done, total: None) -> None:
@@ -70,6 +90,7 @@ def erase_creator(creator: Creator, *, told: Callable[[int, int], None] = lambda
             done += len(keys)
             told(done, total)
     creator.delete()
+    forget_removed_words(Fan, Message)
 
 
 def _refuse_in_flight(messages: "QuerySet[Message]") -> None:
@@ -88,14 +109,31 @@ def _leave_campaigns(fan: Fan) -> None:
     recipients.update(fan=None, message=None, excluded=Recipient.Exclusion.ERASED)
 
 
+def _leave_audiences(fan: Fan) -> None:
+    """A list of fans is read again whenever a campaign goes on, and must name nobody who is not there."""
+    written = Campaign.objects.filter(creator=fan.creator_id).annotate(written=Cast("audience", TextField()))
+    mine = Q(written__icontains=str(fan.public_id)) | Q(written__icontains=fan.public_id.hex)
+    for campaign in written.filter(mine, audience__has_key="fans"):
+        campaign.audience["fans"] = [each for each in campaign.audience["fans"] if UUID(each) != fan.public_id]
+        campaign.save(update_fields=["audience"])
+
+
 def _forget_replies(fan: Fan) -> None:
     """Replies are kept for who sends a request twice; those about the fan, or what was said to them, go."""
     for public_id in (fan.public_id, *Conversation.objects.filter(fan=fan).values_list("public_id", flat=True)):
-        named = Q(body__contains=str(public_id)) | Q(route__contains=str(public_id))
-        KeptReply.objects.filter(named).delete()
+        KeptReply.objects.naming(public_id).delete()
 
 
 def _forget_in_the_log(fan: Fan) -> None:
-    """The admin's log quotes the names of what was changed."""
-    kind = ContentType.objects.get_for_model(Fan)
-    LogEntry.objects.filter(content_type=kind, object_id=str(fan.pk)).update(object_repr="", change_message="")
+    """The admin's log quotes the names of what was changed, of notes that are gone, too."""
+    kind_of = ContentType.objects.get_for_model
+    about = Q(content_type=kind_of(Note), object_repr__startswith=f"{fan} · "[:QUOTED_MAX])
+    for model, rows in (
+        (Fan, Fan.objects.filter(pk=fan.pk)),
+        (Conversation, Conversation.objects.filter(fan=fan)),
+        (Note, fan.notes.all()),
+        (SubscriptionEvent, fan.subscription_events.all()),
+    ):
+        keys = rows.annotate(key=Cast("pk", TextField())).values("key")
+        about |= Q(content_type=kind_of(model), object_id__in=keys)
+    LogEntry.objects.filter(about).update(object_repr="", change_message="")

@@ -4,10 +4,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
 from typing import Self
+from uuid import UUID
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import IntegrityError, OperationalError, connection, models, transaction
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from crm.clock import database_now
@@ -36,6 +38,10 @@ class SecretGone(Exception):
 class KeptReplyQuerySet(models.QuerySet["KeptReply"]):
     def expired(self, now: datetime) -> Self:
         return self.filter(created_at__lt=now - KEPT_FOR)
+
+    def naming(self, public_id: UUID) -> Self:
+        """Those that were asked of, or tell of, the thing with this id."""
+        return self.filter(Q(body__contains=str(public_id)) | Q(route__contains=str(public_id)))
 
 
 class KeptReply(models.Model):
