@@ -1,6 +1,7 @@
 """When a waiting message will go, and why it waits: one answer for the page, the API and the admin.
 
-Computed from rows only. It is an estimate of a queue that others may join with a higher priority, never a promise.
+Computed from rows, and from a look into the live bucket where a caller had one. It is an estimate of a queue that
+others may join with a higher priority, never a promise.
 """
 
 from collections.abc import Iterable, Mapping
@@ -134,9 +135,7 @@ def _nothing_goes(line: Line, dispatch: Dispatch, now: datetime) -> Forecast | N
     if dispatch.queue_trouble:
         return Forecast(None, "queue_down", _("The queue cannot be reached. It goes out as soon as the queue is back."))
     if dispatch.gate_trouble or _cause(line, now) == HoldCause.GATE_DOWN:
-        return Forecast(
-            None, "gate_down", _("The rate limiter cannot be reached, so nothing is sent until it is back.")
-        )
+        return _no_gate()
     if dispatch.worker_trouble:
         return _no_worker()
     return None
@@ -155,6 +154,10 @@ def _something_is_wrong(line: Line, now: datetime) -> Forecast | None:
 
 def _no_worker() -> Forecast:
     return Forecast(None, "worker_silent", _("No worker is running. It goes out as soon as one is back."))
+
+
+def _no_gate() -> Forecast:
+    return Forecast(None, "gate_down", _("The rate limiter cannot be reached, so nothing is sent until it is back."))
 
 
 def _cause(line: Line, now: datetime) -> str:
@@ -185,11 +188,15 @@ def completion(
     tally: Mapping[str, int] | None = None,
     line: Line | None = None,
     dispatch: Dispatch | None = None,
+    opens_in: float | None = 0.0,
 ) -> Forecast | None:
     """When the last message of a campaign will go; None once nothing of it waits.
 
     Its own remaining recipients and what stands in front of them now, at the creator's pace, around its quiet hours.
     Replies that people write meanwhile push it back. A caller that has read the other rows gives them along.
+
+    ``opens_in`` are the seconds until the live bucket lets the next one go, for a caller that has looked; None when it
+    gave no answer. Without a look it is what the line remembers.
     """
     tally = Tally.objects.of(campaign.pk) if tally is None else tally
     remaining = sum(tally.get(state, 0) for state in (WAITING, Status.QUEUED, *IN_FLIGHT))
@@ -204,11 +211,13 @@ def completion(
         return obstacle
     if obstacle := _something_is_wrong(line, now):
         return obstacle
+    if opens_in is None:
+        return _no_gate()
     if any(not attachment.provider_media_id for attachment in campaign.attachments.all()):
         return Forecast(None, "media", _("Its media is being uploaded to the platform."))
     others = Message.objects.waiting().going(now).filter(creator=campaign.creator_id, due_at__lte=now)
     ahead = others.exclude(campaign=campaign).count()
-    front = max(line.hold_until or now, now)
+    front = max(line.hold_until or now, now + timedelta(seconds=opens_in))
     at = campaign.after_quiet_hours(
         front, timedelta(seconds=(ahead + remaining - 1) * (line.creator.seconds_between_messages or 0.0))
     )

@@ -309,6 +309,8 @@ SWEEP_SECONDS = env.float("SWEEP_SECONDS", 30.0)
 
 #: What keeps more of a fan than the ledger, and forgets it in the transaction that erases the fan.
 ALSO_FORGET = ["onlyfans.erasing.forget"]
+#: Who knows in how many seconds a line's next message may go; None when it does not know.
+ASK_THE_GATE = "onlyfans.gate.opens_in"
 
 # --- Watching. Logs are one JSON object a line, or readable lines in DEBUG. Never a message text, never a secret.
 

@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 
 from crm.clock import database_now
 from crm.models import Creator, Line, Message
-from ratelimit.bucket import Ask, Bucket, Denied, Limit, Lost, State, Taken
+from ratelimit.bucket import Ask, Bucket, Denied, GateUnavailable, Limit, Lost, State, Taken
 
 log = structlog.get_logger(__name__)
 
@@ -69,6 +69,16 @@ def peek_many(lines: Iterable[Line]) -> dict[int, State]:
         line.pk: _rebuild(line.creator, tuple(ask.limits)) if isinstance(state, Lost) else state
         for line, ask, state in zip(asked, asks, answers, strict=True)
     }
+
+
+def opens_in(line: Line) -> float | None:
+    """Seconds until the next message of the line may go, as the bucket is now; None when Redis does not answer."""
+    try:
+        state = peek_many([line]).get(line.pk)
+    except GateUnavailable as error:
+        log.warning("the bucket cannot be looked into", creator=line.creator_id, error=str(error))
+        return None
+    return state.next_in if state else 0.0
 
 
 def refund(creator: Creator, receipt: Taken) -> State | Lost:

@@ -1,17 +1,18 @@
 """A creator's law at the gate, and what is left of it when Redis forgets or is not there."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 import redis
 from django.core.exceptions import ValidationError
 from django.db import connection
+from django.test import Client
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from crm.clock import database_now
-from crm.models import Creator, Line
+from crm.models import Creator, Dispatch, Line, Membership
 from crm.models.messages import Status
-from crm.tests.factories import make_conversation, make_creator, make_message
+from crm.tests.factories import make_conversation, make_creator, make_fan, make_membership, make_message, make_user
 from onlyfans import gate
 from ratelimit.bucket import Denied, GateUnavailable, Limit, Lost, State, Taken
 
@@ -90,6 +91,38 @@ class TestLimits:
     def test_a_pace_that_cannot_be_read_lets_nothing_through(self, redis_server: redis.Redis) -> None:
         with pytest.raises(ValidationError):
             gate.take(make_creator(pace="often").line)
+
+
+class TestOpensIn:
+    def test_it_is_what_the_bucket_says_now_whatever_the_line_remembers(
+        self, line: Line, redis_server: redis.Redis
+    ) -> None:
+        before = gate.opens_in(line)
+        gate.take(line)
+
+        assert (before, line.hold_until) == (0.0, None)
+        assert gate.opens_in(line) == pytest.approx(60.3, abs=1)
+
+    def test_the_estimate_of_a_bulk_send_begins_there(
+        self, line: Line, client: Client, redis_server: redis.Redis
+    ) -> None:
+        """Nobody wrote a hold into the line, and nothing else waits."""
+        make_membership(user := make_user(), line.creator, role=Membership.Role.OWNER)
+        client.force_login(user)
+        Dispatch.note(heartbeat_at=database_now())
+        gate.take(line)
+
+        body = {"recipientIds": [make_fan(line.creator).platform_id], "content": "Hello"}
+        sent = client.post("/api/messages/bulk", body, content_type="application/json").json()
+
+        waits = datetime.fromisoformat(sent["estimatedCompletionTime"]) - database_now()
+        assert waits.total_seconds() == pytest.approx(60.3, abs=5)
+
+    def test_without_redis_nobody_can_say(self, line: Line, no_redis: None) -> None:
+        assert gate.opens_in(line) is None
+
+    def test_a_pace_that_cannot_be_read_is_said_elsewhere(self, redis_server: redis.Redis) -> None:
+        assert gate.opens_in(make_creator(pace="often").line) == 0.0
 
 
 class TestTake:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
-from pytest_django import DjangoAssertNumQueries
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from crm.clock import database_now
 from crm.erasing import erase_fan
@@ -275,15 +275,29 @@ class TestBulk:
 
         assert post(api, BULK, {"recipientIds": fans, "content": "Hello"}).status_code == status
 
-    def test_the_end_is_estimated_from_the_line_in_front(self, api: Client, creator: Creator) -> None:
+    @pytest.mark.parametrize(("opens_in", "seconds"), [(0.0, 60.3), (100.0, 160.3), (None, None)])
+    def test_the_end_is_estimated_from_the_bucket_and_the_line_in_front(
+        self,
+        api: Client,
+        creator: Creator,
+        settings: Settings,
+        monkeypatch: pytest.MonkeyPatch,
+        opens_in: float | None,
+        seconds: float | None,
+    ) -> None:
+        settings.ASK_THE_GATE = f"{__name__}.the_gate"
+        monkeypatch.setitem(globals(), "the_gate", lambda _line: opens_in)
         Dispatch.note(heartbeat_at=database_now())
         make_message(make_conversation(creator))
         wanted = [make_fan(creator).platform_id for _ in range(10)]
 
         body = post(api, BULK, {"recipientIds": wanted, "content": "Hello"}).json()
 
-        last = datetime.fromisoformat(body["estimatedCompletionTime"])
-        assert timedelta(seconds=59) < last - database_now() <= timedelta(seconds=60.3)
+        if seconds is None:
+            assert body["estimatedCompletionTime"] is None
+        else:
+            waits = datetime.fromisoformat(body["estimatedCompletionTime"]) - database_now()
+            assert seconds - 10 < waits.total_seconds() <= seconds
 
 
 def test_quiet_hours_that_are_not_said_are_the_creators(write: Callable[..., Any], creator: Creator) -> None:
