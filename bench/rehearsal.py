@@ -25,18 +25,17 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 BASE_DIR = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(BASE_DIR))
 
+from bench.processor import Processor  # noqa: E402
 from bench.report import Seen  # noqa: E402
 from tests.faults.parts import Ledger  # noqa: E402
 from tests.postgresql import postgresql  # noqa: E402
@@ -402,20 +401,6 @@ class Rehearsal:
         while not condition():
             assert time.monotonic() < deadline, f"waited {seconds} s in vain"
             time.sleep(0.3)
-
-
-class Processor:
-    """How long these processes and those that they have started have been at work, whatever else the machine does."""
-
-    def __init__(self, pids: Sequence[int]) -> None:
-        parents = [psutil.Process(pid) for pid in pids]
-        self._tasks = [
-            Path(f"/proc/{each.pid}/task") for parent in parents for each in (parent, *parent.children(recursive=True))
-        ]
-
-    def milliseconds(self) -> float:
-        threads = (thread for tasks in self._tasks for thread in tasks.glob("*/schedstat"))
-        return sum(int(thread.read_text().split()[0]) for thread in threads) / 1e6
 
 
 def fixed(address: str) -> Callable[[Business], str]:
