@@ -66,7 +66,8 @@ class EventShape(serializers.Serializer[Any]):
 
 class KeptShape(serializers.Serializer[Any]):
     received = serializers.BooleanField()
-    duplicate = serializers.BooleanField()
+    duplicate = serializers.BooleanField(required=False, help_text="It was kept before.")
+    ignored = serializers.BooleanField(required=False, help_text="It is of an account that the address is not for.")
 
 
 @extend_schema(

@@ -27,3 +27,14 @@ def test_an_erased_fans_events_lose_their_bodies_and_nobody_elses_do() -> None:
     events = WebhookEvent.objects.order_by("event_key")
     assert [event.payload for event in events] == [{}, {}, bodies[2]]
     assert [event.read_at is not None for event in events] == [True, True, False]
+
+
+def test_an_erased_fans_chat_is_not_read_any_more() -> None:
+    fan = make_fan(platform_id="12")
+    reading = {"chats": ["12", "13"], "chat_cursor": "page 2 of 12", "chat_pages": 1}
+    connection = Connection.objects.create(creator=fan.creator, sync_cursor=reading)
+
+    erasing.erase_fan(fan)
+
+    connection.refresh_from_db()
+    assert connection.sync_cursor == {"chats": ["13"], "chat_cursor": "", "chat_pages": 0}

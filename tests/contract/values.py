@@ -1,5 +1,7 @@
 """Values that schemathesis cannot make up: the description says what they look like, not which of them are there."""
 
+import hashlib
+import hmac
 import json
 import os
 import uuid
@@ -13,8 +15,12 @@ from hypothesis import strategies
 #: As docs/openapi.yaml has it.
 KEY_MAX = 255
 NOW = datetime.now(UTC)
+WORLD = json.loads(os.environ["CONTRACT_WORLD"])
 #: Rows that are there, by the name that addresses have for their id; one after the other.
-IDS = {name: cycle(known) for name, known in json.loads(os.environ["CONTRACT_IDS"]).items()}
+IDS, TO_DELETE = ({name: cycle(known) for name, known in WORLD[kind].items()} for kind in ("ids", "to_delete"))
+REFRESH_TOKENS = iter(WORLD["refresh_tokens"])
+#: Every other event is of an account that the address is not for.
+ACCOUNTS = cycle([WORLD["account_id"], "acct_of_somebody_else"])
 
 schemathesis.openapi.format(
     "uri", strategies.from_regex(r"https://[a-z]{3,10}\.example\.com/[a-z0-9]{1,12}\.jpg", fullmatch=True)
@@ -39,9 +45,23 @@ def before_call(context: schemathesis.HookContext, case: Any, kwargs: dict[str, 
         for name in {"from", "to"} & (case.query or {}).keys():
             # What is remembered of an answer may be the end of an older period.
             case.query[name] = NOW.date().isoformat()
-        if case.method != "DELETE":
-            for name in IDS.keys() & (case.path_parameters or {}).keys():
-                case.path_parameters[name] = next(IDS[name])
+        ids = TO_DELETE if case.method == "DELETE" and len(case.path_parameters or {}) == 1 else IDS
+        for name in ids.keys() & (case.path_parameters or {}).keys():
+            case.path_parameters[name] = next(ids[name])
+        _let_in(case)
     key = (case.headers or {}).get("Idempotency-Key")
     if isinstance(key, str) and 0 < len(key) <= KEY_MAX and key.isascii() and key.isprintable():
         case.headers["Idempotency-Key"] = uuid.uuid4().hex
+
+
+def _let_in(case: Any) -> None:
+    """What lets a request in where no access token does: a token that was not used yet, a signature."""
+    if not isinstance(case.body, dict):
+        return
+    if case.path in ("/api/auth/refresh", "/api/auth/logout"):
+        case.body["refresh"] = next(REFRESH_TOKENS, "")
+    if case.path.startswith("/api/onlyfans/webhooks/"):
+        case.body["account_id"] = next(ACCOUNTS)
+        body = json.dumps(case.body, allow_nan=False).encode()
+        signature = hmac.new(WORLD["webhook_secret"].encode(), body, hashlib.sha256).hexdigest()
+        case.headers = {**(case.headers or {}), "Signature": signature}

@@ -1,12 +1,17 @@
 """What all lists of the API have in common."""
 
 from collections.abc import Callable
+from contextlib import suppress
+from functools import cache
+from itertools import count
+from typing import Any
 from uuid import uuid4
 
 import pytest
 import yaml
 from django.conf import settings
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
+from django.db.models import Model
 from django.test.utils import CaptureQueriesContext
 
 from crm.clock import database_now
@@ -30,6 +35,7 @@ from crm.models import (
     User,
 )
 from crm.models.messages import Direction, Status
+from crm.paging import Sorting, page_of
 from crm.tests.api.asking import Api
 from crm.tests.factories import make_conversation, make_fan
 
@@ -188,12 +194,97 @@ def test_the_database_is_asked_as_often_for_two_hundred_rows_as_for_two(
     assert how_often(MANY) == for_few
 
 
+@pytest.mark.parametrize("address", LISTS)
+def test_by_every_sorting_nothing_is_passed_over_or_comes_twice_whoever_comes_meanwhile(
+    address: str, asks: Api, user: User, creator: Creator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(creator, user)
+    path = address.format(campaign_id=world.campaign.public_id, conversation_id=world.talk.public_id)
+    of_fan = f"fanId={world.fan.public_id}&" if address == "/api/crm/notes" else ""
+    LISTS[address](world, 6)
+    sorted_by = paged_by(monkeypatch)
+
+    for sort in parameters_of(address)["sort"]["enum"]:
+        way = f"{path}?{of_fan}sort={sort}&limit="
+        asks.get(f"{way}1")
+        make_alike(*sorted_by[-1])
+        there = [known_by(row) for row in asks.get(f"{way}{MANY}")["results"]]
+        seen, following = [], f"{way}2"
+        for page in count():
+            answer = asks.get(following)
+            seen += [known_by(row) for row in answer["results"]]
+            if page < 2:
+                LISTS[address](world, 1)
+            following = answer["next"]
+            if not following:
+                break
+
+        assert len(set(seen)) == len(seen), sort
+        assert set(there) <= set(seen), sort
+        assert [row for row in seen if row in there] == there, sort
+
+
+def paged_by(monkeypatch: pytest.MonkeyPatch) -> list[tuple[type[Model], Sorting]]:
+    """What was paged, and by what, so far."""
+    found = []
+
+    def noted(rows: Any, sorting: Sorting, **place: Any) -> Any:
+        found.append((rows.model, sorting))
+        return page_of(rows, sorting, **place)
+
+    monkeypatch.setattr("crm.api.paging.page_of", noted)
+    return found
+
+
+def make_alike(model: type[Model], sorting: Sorting) -> None:
+    """Half of the rows have the same value, a third has none, where that may be."""
+    rows, column = model._default_manager.order_by("pk"), sorting.column
+    if column == model._meta.pk.name:
+        return
+    keys, value = list(rows.values_list("pk", flat=True)), rows.values_list(column, flat=True)[0]
+    with suppress(IntegrityError), transaction.atomic():
+        rows.filter(pk__in=keys[::2]).update(**{column: value})
+    if model._meta.get_field(column).null and not sorting.always:
+        rows.filter(pk__in=keys[::3]).update(**{column: None})
+
+
+def known_by(row: dict[str, Any]) -> str:
+    return str(row.get("id") or row.get("messageId") or row["fanId"])
+
+
+@pytest.mark.parametrize("address", LISTS)
+def test_a_page_has_a_limit_that_is_documented_and_the_whole_is_counted_for_who_asks(
+    address: str, asks: Api, user: User, creator: Creator
+) -> None:
+    world = World(creator, user)
+    path = address.format(campaign_id=world.campaign.public_id, conversation_id=world.talk.public_id)
+    of_fan = f"fanId={world.fan.public_id}&" if address == "/api/crm/notes" else ""
+    LISTS[address](world, 3)
+    highest = parameters_of(address)["limit"]["maximum"]
+
+    page, counted = (asks.get(f"{path}?{of_fan}limit=1{total}") for total in ("", "&total=true"))
+
+    assert len(page["results"]) == 1
+    assert "total" not in page
+    assert counted["total"] == len(asks.get(f"{path}?{of_fan}limit={highest}")["results"]) >= 3
+    assert str(highest) in asks.get(f"{path}?{of_fan}limit={highest + 1}", status=400)["detail"]
+
+
 def test_every_list_of_the_description_is_in_this_table() -> None:
-    description = yaml.safe_load((settings.BASE_DIR / "docs" / "openapi.yaml").read_text())
     lists = {
         path
-        for path, operations in description["paths"].items()
+        for path, operations in description()["paths"].items()
         if any(parameter["name"] == "cursor" for parameter in operations.get("get", {}).get("parameters", ()))
     }
 
     assert lists == set(LISTS)
+
+
+@cache
+def description() -> Any:
+    return yaml.safe_load((settings.BASE_DIR / "docs" / "openapi.yaml").read_text())
+
+
+def parameters_of(address: str) -> dict[str, Any]:
+    parameters = description()["paths"][address]["get"]["parameters"]
+    return {parameter["name"]: parameter["schema"] for parameter in parameters}

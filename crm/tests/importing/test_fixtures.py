@@ -312,6 +312,14 @@ TABLE: dict[str, Refused | Read] = {
         {4: {"handle": "c", "value": 500}},
         bad=[(2, 2, "Total Spent", "negative"), (3, 3, "Total Spent", "negative")],
     ),
+    "money_no_break_spaces": Read(
+        {
+            2: {"handle": "a", "value": 123456},
+            3: {"handle": "b", "value": 123456},
+            4: {"handle": "c", "value": 123456},
+        },
+        bad=[(5, 5, "Total Spent", "other_currency")],
+    ),
     "money_nonsense": Read(
         {},
         bad=[
@@ -417,6 +425,18 @@ TABLE: dict[str, Refused | Read] = {
             4: {"amount": 500, "kind": "tip", "occurred_at": "2025-10-31T23:00:00Z", "platform_id": "t3"},
         },
         bad=[(5, 5, "Currency", "bad_currency")],
+    ),
+    "transactions_html": Read(
+        {
+            2: {
+                "amount": 500,
+                "description": "Tip from Ava & Bo",
+                "handle": "ava",
+                "kind": "tip",
+                "occurred_at": "2025-10-31T23:00:00Z",
+                "platform_id": "t1",
+            }
+        },
     ),
     "transactions_negative": Read(
         {2: {"amount": -500, "kind": "tip", "occurred_at": "2025-10-31T23:00:00Z", "platform_id": "t1"}},
