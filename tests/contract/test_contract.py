@@ -70,7 +70,10 @@ def world() -> World:
     return World(
         ids=rows_of(creator, owner) | {"connection_id": [str(told.public_id)]},
         to_delete=rows_of(creator, owner),
-        refresh_tokens=[Client().post("/api/auth/token", sign_in).json()["refresh"] for _ in range(SIGN_INS)],
+        refresh_tokens=[
+            Client().post("/api/auth/token", sign_in, content_type="application/json").json()["refresh"]
+            for _ in range(SIGN_INS)
+        ],
     )
 
 
