@@ -74,6 +74,30 @@ def rule_in_words(rule: Mapping[str, Any], *, creator: Creator) -> str:
     return _group(rule, creator) or _("every fan")
 
 
+def exclusions_in_words(exclusions: Mapping[str, Any], *, creator: Creator) -> list[str]:
+    """Whom a campaign leaves out, one line for each way; a segment that is no longer there says so."""
+    return list(_exclusions(exclusions, creator))
+
+
+def _exclusions(exclusions: Mapping[str, Any], creator: Creator) -> Iterator[str]:
+    if wanted := exclusions.get("segments"):
+        names = {str(public_id): name for public_id, name in creator.segments.values_list("public_id", "name")}
+        for public_id in wanted:
+            yield (
+                _("in “%(name)s”") % {"name": names[public_id]}
+                if public_id in names
+                else _("in a segment that is gone")
+            )
+    if hours := exclusions.get("messagedWithinHours"):
+        yield str(PHRASES["messagedWithinHours"]) % {"value": _value("messagedWithinHours", hours, creator)}
+    if exclusions.get("alreadyBought"):
+        yield _("bought this media already")
+    if cap := exclusions.get("frequencyCap"):
+        campaigns = ngettext("%(many)d campaign", "%(many)d campaigns", cap["campaigns"]) % {"many": cap["campaigns"]}
+        days = ngettext("%(many)d day", "%(many)d days", cap["days"]) % {"many": cap["days"]}
+        yield _("got %(campaigns)s in %(days)s") % {"campaigns": campaigns, "days": days}
+
+
 def _group(rule: Mapping[str, Any], creator: Creator) -> str:
     return _(" and ").join(_parts(rule, creator))
 
@@ -100,7 +124,7 @@ def _value(name: str, raw: Any, creator: Creator) -> str:
         return _person(str(raw), creator)
     kind = CONDITIONS[name].kind
     if isinstance(kind, Moment):
-        return formats.date_format(timezone.localtime(kind.read(raw), creator.zone), "j M Y H:i")
+        return formats.date_format(timezone.localtime(kind.read(raw), creator.zone), _("j M Y") + " H:i")
     if name.endswith("Days"):
         return ngettext("%(many)d day", "%(many)d days", int(raw)) % {"many": int(raw)}
     if name.endswith("Hours"):

@@ -73,7 +73,7 @@ class WritesToMany(WritesToOne):
     def message_selected(self, request: HttpRequest, fans: "QuerySet[Fan]") -> HttpResponse | None:
         """A page with the form; posted, it makes a campaign of these fans and goes to it."""
         site = cast("admin.ModelAdmin[Fan]", self)
-        needed = fans.order_by("pk").only("public_id", "platform_id", "blocked_at", "creator")
+        needed = fans.order_by("pk").only("public_id", "platform_id", "name", "handle", "blocked_at", "creator")
         chosen = list(needed[: FANS_MAX + 1])
         if words := _not_these(chosen):
             messages.error(request, words)

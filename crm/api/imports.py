@@ -398,7 +398,7 @@ def _refusing(act: Any) -> Any:
     try:
         return act()
     except accepting.Unanswered as error:
-        words = {asked.option: [ErrorDetail(asked.words, "question")] for asked in error.questions}
+        words = {asked.option: [ErrorDetail(asked.words_and_choices, "question")] for asked in error.questions}
         raise ValidationError(words) from error
     except CannotImport as error:
         if error.code == "too_large":

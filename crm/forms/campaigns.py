@@ -156,7 +156,9 @@ class CampaignForm(forms.Form):
         del self.fields["text"].widget.attrs["maxlength"]
         saved = [(str(segment.public_id), segment.name) for segment in self.offers.segments]
         ready = [(f"{READY}{each.key}", each.name) for each in segments.READY_MADE]
-        self._choices("segment", [(_("Yours"), saved), (_("Ready made"), ready)] if saved else ready)
+        # Nobody is written to because their segment happens to be the first.
+        nobody = ("", _("Choose a segment"))
+        self._choices("segment", [nobody, *([(_("Yours"), saved), (_("Ready made"), ready)] if saved else ready)])
         self._choices("leave_out", saved)
         sources = [(SEGMENT, _("A segment")), (FILTER, _("Fans for whom conditions hold")), (FANS, _("These fans"))]
         kept = self.data.get("kept") if self.is_bound else self.initial.get("kept")
@@ -251,7 +253,9 @@ class CampaignForm(forms.Form):
         """The document of ``crm/audiences.py``. Raises ValidationError by field."""
         typed, source = self.cleaned_data, self.cleaned_data.get("source")
         if source == SEGMENT:
-            return _segment(typed.get("segment", ""))
+            if not typed.get("segment"):
+                raise ValidationError({"segment": [_text("Choose a segment, or say otherwise who gets it.")]})
+            return _segment(typed["segment"])
         if source == FILTER:
             return {"rule": _rule(typed)}
         if source == KEPT:

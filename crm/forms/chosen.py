@@ -67,6 +67,10 @@ class ChosenFansForm(forms.Form):
         written = {**self.cleaned_data, "price_cents": self.cleaned_data["price"]}
         way, _price = written.pop("way"), written.pop("price")
         author = cast(User, request.user)
+        if way == NOW and (names := [fan.display_name for fan in fans if not fan.is_reachable or fan.is_blocked]):
+            words = _("Blocked, or without a platform id yet: %(names)s. A campaign leaves them out.")
+            self.add_error(None, ValidationError(words, params={"names": ", ".join(names)}))
+            return None
         try:
             if way == NOW:
                 with limited(request, BULK, creator=creator), transaction.atomic():

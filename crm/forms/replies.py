@@ -58,7 +58,7 @@ class ReplyForm(forms.Form):
     )
     #: The newest message on the page; empty where there was none, absent from a page that does not know.
     seen = forms.CharField(required=False, widget=forms.HiddenInput)
-    anyway = forms.BooleanField(required=False)
+    anyway = forms.BooleanField(required=False, widget=forms.HiddenInput)
 
     #: Why it was not sent, when somebody else has answered since the page was made.
     answered: AnsweredMeanwhile | None = None

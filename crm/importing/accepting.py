@@ -20,7 +20,7 @@ class Unanswered(CannotImport):
 
     def __init__(self, found: Survey) -> None:
         first = found.questions[0]
-        super().__init__("question", first.words, option=first.option)
+        super().__init__("question", first.words_and_choices, option=first.option)
         self.questions = found.questions
 
 

@@ -44,17 +44,23 @@ class Question:
     def words(self) -> str:
         return str(QUESTIONS[self.option]) % {"examples": ", ".join(self.examples)}
 
+    @property
+    def words_and_choices(self) -> str:
+        """For whoever sees no choices beside it: programs, the command line."""
+        return _("%(question)s Say one of: %(choices)s.") % {
+            "question": self.words,
+            "choices": " ".join(self.choices),
+        }
+
 
 QUESTIONS: dict[str, str | Promise] = {
     "kind": gettext_lazy(
         "No column says who the fans are, or when what was paid: %(examples)s. Say what the file has, then which column"
         " is which."
     ),
-    "dateOrder": gettext_lazy("Is the day or the month first in dates such as %(examples)s? Say dmy or mdy."),
-    "decimal": gettext_lazy("In amounts such as %(examples)s: is the decimal mark a point or a comma? Say . or ,"),
-    "textRepair": gettext_lazy(
-        "Some text seems to be encoded twice: %(examples)s. Say how to repair it, or none to keep it as it is."
-    ),
+    "dateOrder": gettext_lazy("Is the day or the month first in dates such as %(examples)s?"),
+    "decimal": gettext_lazy("In amounts such as %(examples)s: is the decimal mark a point or a comma?"),
+    "textRepair": gettext_lazy("Some text seems to be encoded twice: %(examples)s. How is it to be repaired?"),
 }
 
 

@@ -32,7 +32,7 @@ from crm.progress import Progress
 from crm.views.access import SignedInRequest, chosen_creator, manages, require_manager, see_other, signed_in
 from crm.views.composing import preview_of
 from crm.views.notices import notices_for
-from crm.wording import rule_in_words
+from crm.wording import exclusions_in_words, rule_in_words
 
 LIST = "crm/campaigns/list.html"
 DETAIL = "crm/campaigns/detail.html"
@@ -113,10 +113,12 @@ def detail(request: SignedInRequest, public_id: UUID) -> HttpResponse:
 @require_safe
 @signed_in
 def progress(request: SignedInRequest, public_id: UUID) -> HttpResponse:
-    """The part of the page that changes while it runs; the whole page once its buttons are others."""
+    """The part of the page that changes while it runs, nothing before; the whole page once its buttons are others."""
     campaign = _find(request, public_id)
     if request.GET.get("status") != campaign.status:
         return HttpResponseClientRefresh()
+    if campaign.launched_at is None:
+        return HttpResponse(status=HTTPStatus.NO_CONTENT)
     with timezone.override(campaign.creator.zone):
         return render(request, f"{DETAIL}#progress", _shown(request, campaign))
 
@@ -145,6 +147,7 @@ def _shown(request: SignedInRequest, campaign: Campaign) -> Context:
         "purchases": analytics.purchases([campaign]).get(campaign.pk, 0) if begun else 0,
         "causes": _causes(campaign) if tally.get(Status.FAILED) else [],
         "whom": _whom(campaign),
+        "left_out": exclusions_in_words(campaign.exclusions, creator=campaign.creator),
         "test_key": uuid4(),
         "test_max": rehearsing.FANS_MAX,
         "test_fans": request.POST.get("fans", ""),

@@ -107,7 +107,7 @@ def _at_hand(creator: Creator, name: str, open_file: Opener, options: dict[str, 
     except OSError as error:
         raise CommandError(f"{error.filename}: {error.strerror}") from error
     except Unanswered as error:
-        words = "\n".join(f"{FLAGS[asked.option]}: {asked.words}" for asked in error.questions)
+        words = "\n".join(f"{FLAGS[asked.option]}: {asked.words_and_choices}" for asked in error.questions)
         raise CommandError(f"Nothing was imported; say first:\n{words}") from error
     except CannotImport as error:
         raise CommandError(f"Nothing was imported. {error}") from error

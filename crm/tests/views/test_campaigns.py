@@ -136,6 +136,14 @@ class TestWriting:
 
         assert Campaign.objects.get().scheduled_at == soon
 
+    def test_nobody_is_chosen_until_somebody_chooses(self, web: Client, creator: Creator) -> None:
+        page = web.get(NEW)
+
+        assert page.context["form"].fields["segment"].choices[0][0] == ""
+        assert "save one first" in text_of(page)
+        make_segment(creator)
+        assert "save one first" not in text_of(web.get(NEW))
+
     def test_fans_are_named_by_hand(self, web: Client, creator: Creator) -> None:
         mia, leo = make_fan(creator, handle="mia"), make_fan(creator)
 
@@ -159,7 +167,7 @@ class TestWriting:
             ({"media_urls": "ftp://x.test/a"}, "media_urls"),
             ({"source": "fans", "fans": "@nobody"}, "fans"),
             ({"source": "fans", "fans": ""}, "source"),
-            ({"source": "segment", "segment": ""}, "source"),
+            ({"source": "segment", "segment": ""}, "segment"),
             ({"topPercent": "101"}, "topPercent"),
             ({"lastSeenAfter": "yesterday"}, "lastSeenAfter"),
             ({"cap_campaigns": "2"}, "cap_campaigns"),
@@ -281,6 +289,7 @@ class TestDeciding:
 
         act(web, campaign, "launch")
         assert Campaign.objects.get().status == "scheduled"
+        assert web.get(address(campaign, "campaign_progress"), {"status": "scheduled"}).status_code == 204
         act(web, campaign, "unschedule")
 
         assert (Campaign.objects.get().status, Campaign.objects.get().scheduled_at) == ("draft", None)
@@ -396,6 +405,34 @@ class TestProgress:
 
         assert web.get(part, {"status": "running"})["HX-Refresh"] == "true"
         assert 'hx-trigger="every' not in web.get(address(campaign)).content.decode()
+
+    def test_a_scheduled_one_shows_itself_when_it_begins(self, web: Client, creator: Creator) -> None:
+        campaign = make_campaign(creator, scheduled_at=database_now() + timedelta(hours=1))
+        campaigning.launch(campaign)
+        part = f"{address(campaign, 'campaign_progress')}?status=scheduled"
+        assert f'hx-get="{part}" hx-trigger="every' in web.get(address(campaign)).text
+
+        Campaign.objects.update(scheduled_at=database_now())
+        campaigning.serve()
+
+        assert web.get(part)["HX-Refresh"] == "true"
+
+    def test_it_says_whom_it_leaves_out(self, web: Client, creator: Creator) -> None:
+        regulars = make_segment(creator, name="Regulars")
+        campaign = make_campaign(
+            creator,
+            exclusions={
+                "segments": [str(regulars.public_id)],
+                "messagedWithinHours": 24,
+                "alreadyBought": True,
+                "frequencyCap": {"campaigns": 2, "days": 7},
+            },
+        )
+
+        page = text_of(web.get(address(campaign)))
+
+        for words in ("in “Regulars”", "written to in the last 24 hours", "bought this media", "2 campaigns in 7 days"):
+            assert words in page
 
     def test_it_says_what_it_earned_by_currency(self, web: Client, creator: Creator) -> None:
         campaign = launched(creator, price_cents=500, media_urls=[BEACH])
