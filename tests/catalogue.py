@@ -42,6 +42,8 @@ msgstr ""
 #: Which arguments of a call are its words; 1c is the context.
 KEYWORDS: dict[str, tuple[int | tuple[int, str], ...] | None] = {
     "_": None,
+    "_text": None,
+    "_lazy": None,
     "gettext": None,
     "gettext_lazy": None,
     "gettext_noop": None,

@@ -31,6 +31,14 @@ def test_every_string_is_in_the_french_catalogue_and_nothing_else_is() -> None:
     assert known - said == set(), "make messages"
 
 
+def test_no_module_marks_strings_by_a_name_that_the_catalogue_does_not_know() -> None:
+    renamed = re.compile(r"gettext\w* as (\w+)")
+
+    names = {name for path in catalogue.modules() for name in renamed.findall(path.read_text(encoding="utf-8"))}
+
+    assert names - catalogue.KEYWORDS.keys() == set()
+
+
 def test_every_string_has_its_french() -> None:
     assert [message.id for message in catalogue.untranslated(catalogue.translated())] == []
 

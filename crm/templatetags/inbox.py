@@ -61,13 +61,15 @@ def short_moment(moment: datetime) -> str:
     local, today = timezone.localtime(moment), timezone.localdate()
     if local.date() == today:
         return formats.date_format(local, "H:i")
-    return formats.date_format(local, "j M" if local.year == today.year else "j M Y")
+    return _written_day(local.date(), today)
 
 
 @register.filter
 def full_moment(moment: datetime) -> str:
     local, today = timezone.localtime(moment), timezone.localdate()
-    day = _near_day(local.date(), today) or formats.date_format(local, "j M" if local.year == today.year else "j M Y")
+    day = _near_day(local.date(), today) or formats.date_format(
+        local, _("j M") if local.year == today.year else _("j M Y")
+    )
     return _("%(day)s at %(time)s") % {"day": day, "time": formats.date_format(local, "H:i")}
 
 
@@ -83,3 +85,7 @@ def media(url: str) -> Media:
 
 def _near_day(day: date, today: date) -> str:
     return {0: _("today"), 1: _("yesterday"), -1: _("tomorrow")}.get((today - day).days, "")
+
+
+def _written_day(day: date, today: date) -> str:
+    return formats.date_format(day, _("j M") if day.year == today.year else _("j M Y"))

@@ -1,8 +1,9 @@
-"""Amounts as people write them."""
+"""Amounts and days as people write them."""
 
 import pytest
-from django.utils import translation
+from django.utils import timezone, translation
 
+from crm.templatetags.inbox import short_moment
 from crm.wording import amount
 
 
@@ -20,3 +21,12 @@ def test_an_amount_is_written_as_its_reader_writes_it(minor: int, currency: str,
         assert amount(minor, currency) == english
     with translation.override("fr"):
         assert amount(minor, currency).replace("\u202f", "\u00a0") == french
+
+
+def test_a_day_is_written_as_its_reader_writes_it() -> None:
+    september = timezone.now().replace(year=2024, month=9, day=5)
+
+    with translation.override("en"):
+        assert short_moment(september) == "5 Sep 2024"
+    with translation.override("fr"):
+        assert short_moment(september) == "5 sept. 2024"
