@@ -20,7 +20,7 @@ from typing import Any
 
 import boto3
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FilePayload, Page, expect
 
 from tests.client import Client
 from tests.product import Product
@@ -159,6 +159,55 @@ def test_a_message_typed_in_the_page_is_seen_becoming_sent(product: Product, api
         re.compile(r"\bSent\b"), timeout=SOON * 1000
     )
     assert len(accepted(product, "Typed in the page")) == 1
+
+
+@pytest.mark.browser
+def test_who_follows_the_guide_has_fans_imported_a_reply_sent_a_campaign_delivered_and_the_revenue_read(
+    product: Product, page: Page
+) -> None:
+    page.set_default_timeout(SOON * 1000)
+    page.goto(product.url)
+    page.get_by_label("Username").fill("demo")
+    page.get_by_label("Password").fill("demo-huntaze")
+    page.get_by_role("button", name="Sign in").click()
+
+    page.get_by_role("link", name="Connect").click()
+    fans = FilePayload(name="fans.csv", mimeType="text/csv", buffer=b"Username,Total Spent\nguided,$12.50\nb o,$1\n")
+    page.get_by_label("CSV file").set_input_files(fans)
+    page.get_by_role("button", name="Upload and look at it").click()
+    page.get_by_role("button", name="Check the whole file").click()
+    page.get_by_role("button", name="Import 1 row").click()
+    page.get_by_role("link", name="Show the fans").click()
+    expect(page.get_by_role("link", name="guided", exact=True)).to_be_visible()
+
+    page.get_by_role("link", name="Messages").click()
+    page.get_by_role("link", name=re.compile("Theo Marsh")).click()
+    page.get_by_role("textbox", name="Message").fill("A guided reply")
+    page.get_by_role("button", name="Send", exact=True).click()
+    reply = page.locator("[id^=m-]", has_text="A guided reply")
+    expect(reply).to_contain_text(re.compile(r"\bSent\b"), timeout=SOON * 1000)
+
+    page.get_by_role("link", name="Campaigns").click()
+    page.get_by_role("link", name="New campaign").click()
+    page.get_by_label("Name", exact=True).fill("Guided")
+    page.get_by_role("textbox", name="Message").fill("A guided campaign for {first_name|you}")
+    page.get_by_text("These fans", exact=True).click()
+    page.get_by_label("Fans", exact=True).fill("@theomarsh, @nora.k")
+    page.get_by_role("button", name="Keep and review").click()
+    page.get_by_role("button", name="Launch now").click()
+    expect(page.get_by_text("2 of 2 sent")).to_be_visible(timeout=2 * SOON * 1000)
+    assert {entry["text"] for entry in accepted(product, "A guided campaign")} == {
+        "A guided campaign for Theo",
+        "A guided campaign for Nora",
+    }
+
+    page.get_by_role("link", name="Analytics").click()
+    revenue = page.locator(".stat", has=page.get_by_role("link", name="Revenue", exact=True)).locator("dd").first
+    amount = revenue.inner_text()
+    assert re.fullmatch(r"\$[1-9][\d,.]*", amount)
+    page.get_by_role("link", name="Revenue", exact=True).click()
+    expect(page.get_by_role("heading", name="Payments")).to_be_visible()
+    expect(page.locator(".stat dd").first).to_have_text(amount)
 
 
 def test_the_readmes_request_is_accepted_and_sent_within_ten_seconds(product: Product, api: Api) -> None:
