@@ -6,7 +6,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from crm import campaigning
-from crm.admin.tables import Long, OneByOne, ReadOnly, as_uuid, fans_found
+from crm.admin.tables import Long, OneByOne, ReadOnly, as_uuid, of_fans_found, with_part
 from crm.limiting import BULK, limited
 from crm.models import Campaign, Recipient, Tally
 
@@ -67,12 +67,12 @@ class RecipientAdmin(ReadOnly, Long):
     list_filter = ("excluded",)
     list_select_related = ("campaign", "fan", "message")
     search_fields = ("campaign",)
-    search_help_text = _("A campaign's id, or the fan: the beginnings of words of the name or handle.")
+    search_help_text = with_part(_("A campaign's id, or the fan: the beginnings of words of the name or handle."))
 
     def found(self, rows: "QuerySet[Recipient]", words: str) -> "QuerySet[Recipient]":
         if public_id := as_uuid(words):
             return rows.filter(campaign__in=Campaign.objects.filter(public_id=public_id))
-        return rows.filter(fan__in=fans_found(words))
+        return rows.filter(fan__in=of_fans_found(words))
 
     @admin.display(description=_("state"))
     def became(self, recipient: Recipient) -> str:

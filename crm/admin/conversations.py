@@ -5,7 +5,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from crm.admin.tables import FOUND_MAX, Long, OneByOne, ReadOnly, as_uuid, fans_found, who
+from crm.admin.tables import FOUND_MAX, Long, OneByOne, ReadOnly, as_uuid, of_fans_found, who, with_part
 from crm.admin.writing import WritesToOne
 from crm.forecast import forecast
 from crm.models import Attachment, Conversation, Creator, Fan, Message
@@ -22,8 +22,8 @@ class ConversationAdmin(WritesToOne, ReadOnly, Long):
     list_filter = ("creator",)
     list_select_related = ("fan", "creator")
     search_fields = ("fan",)
-    search_help_text = _(
-        "By the fan: the beginnings of words of the name or handle, the platform id, or an id of ours."
+    search_help_text = with_part(
+        _("By the fan: the beginnings of words of the name or handle, the platform id, or an id of ours.")
     )
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
@@ -32,7 +32,7 @@ class ConversationAdmin(WritesToOne, ReadOnly, Long):
         return ("-last_message_at", "-id") if of_one else self.ordering
 
     def found(self, rows: "QuerySet[Conversation]", words: str) -> "QuerySet[Conversation]":
-        of_fans = Q(fan__in=fans_found(words))
+        of_fans = Q(fan__in=of_fans_found(words))
         public_id = as_uuid(words)
         return rows.filter(of_fans | Q(public_id=public_id) if public_id else of_fans)
 
@@ -46,7 +46,9 @@ class MessageAdmin(OneByOne[Message], ReadOnly, Long):
     list_filter = ("status", "direction", "creator")
     list_select_related = ("creator", "conversation__fan")
     search_fields = ("conversation",)
-    search_help_text = _("An id of ours or the platform's, or the fan: the beginnings of words of the name or handle.")
+    search_help_text = with_part(
+        _("An id of ours or the platform's, or the fan: the beginnings of words of the name or handle.")
+    )
     inlines = (AttachmentInline,)
     readonly_fields = ("waits_for",)
     actions = ("send_again", "cancel", "it_was_sent", "it_was_not_sent")
@@ -57,7 +59,7 @@ class MessageAdmin(OneByOne[Message], ReadOnly, Long):
         # Ids are unique within a creator, and so is their index.
         by_id = Message.objects.filter(creator__in=Creator.objects.values("pk")).of_platform_id(words)
         known = list(by_id.values_list("pk", flat=True)[:FOUND_MAX])
-        return rows.filter(pk__in=known) if known else rows.filter(conversation__fan__in=fans_found(words))
+        return rows.filter(pk__in=known) if known else rows.filter(conversation__fan__in=of_fans_found(words))
 
     def has_settle_permission(self, request: HttpRequest) -> bool:
         """Nobody edits a message, yet whoever may change messages may settle them by the verbs."""

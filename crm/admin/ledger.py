@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from crm import personalising, segments
 from crm.admin.erasing import Erased
-from crm.admin.tables import FOUND_MAX, Long, ReadOnly, as_uuid, fans_found
+from crm.admin.tables import FOUND_MAX, Long, ReadOnly, as_uuid, of_fans_found, with_part
 from crm.models import Creator, Note, Segment, Snippet, SubscriptionEvent, Tag, Transaction
 
 
@@ -69,7 +69,7 @@ class SnippetAdmin(OfCreatorAdmin):
     form = SnippetForm
 
 
-OF_A_FAN = _("An id of ours, or the fan: the beginnings of words of the name or handle, the platform id.")
+OF_A_FAN = with_part(_("An id of ours, or the fan: the beginnings of words of the name or handle, the platform id."))
 
 
 @admin.register(Note)
@@ -82,7 +82,7 @@ class NoteAdmin(ReadOnly, Long):
 
     def found(self, rows: "QuerySet[Note]", words: str) -> "QuerySet[Note]":
         public_id = as_uuid(words)
-        return rows.filter(public_id=public_id) if public_id else rows.filter(fan__in=fans_found(words))
+        return rows.filter(public_id=public_id) if public_id else rows.filter(fan__in=of_fans_found(words))
 
 
 class MoneyAdmin(ReadOnly, Long):
@@ -107,7 +107,7 @@ class TransactionAdmin(MoneyAdmin):
         by_id = Transaction.objects.filter(creator__in=Creator.objects.values("pk"), platform_id=words)
         # The exclusion says to SQLite that the unique index, which leaves out the empty ones, has it.
         known = list(by_id.exclude(platform_id="").values_list("pk", flat=True)[:FOUND_MAX])
-        return rows.filter(pk__in=known) if known else rows.filter(fan__in=fans_found(words))
+        return rows.filter(pk__in=known) if known else rows.filter(fan__in=of_fans_found(words))
 
     @admin.display(description=_("amount"))
     def amount(self, payment: Transaction) -> str:
@@ -119,4 +119,4 @@ class SubscriptionEventAdmin(MoneyAdmin):
     list_display = ("occurred_at", "creator", "fan", "kind")
 
     def found(self, rows: "QuerySet[SubscriptionEvent]", words: str) -> "QuerySet[SubscriptionEvent]":
-        return rows.filter(fan__in=fans_found(words))
+        return rows.filter(fan__in=of_fans_found(words))

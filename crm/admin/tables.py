@@ -9,7 +9,9 @@ from django.contrib.messages import ERROR, SUCCESS, WARNING
 from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
+from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from crm.models import Fan, IllegalCampaignMove, StateForbids, User
 from crm.paging import BoundedPaginator
@@ -18,6 +20,8 @@ from crm.paging import BoundedPaginator
 CHOSEN_MAX = 500
 #: Of one platform id there is one row for each creator; so many of them are shown.
 FOUND_MAX = 100
+#: What belongs to a fan is looked for by so many fans at most.
+FANS_FOUND_MAX = 1000
 #: What an act may refuse to do; the words are for a person.
 REFUSALS = (StateForbids, IllegalCampaignMove, ValidationError)
 
@@ -73,6 +77,16 @@ def fans_found(words: str) -> "QuerySet[Fan]":
     """The fans of all creators whose name, handle or platform id has these words, or who have this id."""
     public_id = as_uuid(words)
     return Fan.objects.filter(public_id=public_id) if public_id else Fan.objects.filter(search_text__has_words=words)
+
+
+def of_fans_found(words: str) -> list[int]:
+    """The keys of the newest of them: nobody waits for all that belongs to the ten thousands of one first name."""
+    return list(fans_found(words).order_by("-pk").values_list("pk", flat=True)[:FANS_FOUND_MAX])
+
+
+def with_part(help_text: Any) -> Any:
+    """``help_text`` of a search that finds by ``of_fans_found``, with what that leaves out."""
+    return format_lazy("{} {}", help_text, gettext_lazy("Of words that more than 1,000 fans have: the newest 1,000."))
 
 
 def who(request: HttpRequest) -> User:

@@ -241,6 +241,18 @@ class TestPages:
             answer = admin_client.get(page_of(Message, "changelist"), {"q": words})
             assert list(answer.context["cl"].queryset) == [message]
 
+    def test_of_a_name_that_very_many_have_the_newest_fans_are_looked_through(
+        self, admin_client: Client, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(tables, "FANS_FOUND_MAX", 2)
+        creator = make_creator()
+        talks = [make_conversation(fan=make_fan(creator, name="Ann")) for _fan in range(3)]
+        messages = [make_message(talk) for talk in talks]
+
+        for model, rows in (("conversation", talks), ("message", messages)):
+            found = admin_client.get(reverse(f"admin:crm_{model}_changelist"), {"q": "ann"}).context["cl"]
+            assert [row.pk for row in found.result_list] == [row.pk for row in reversed(rows[1:])]
+
     def test_a_message_says_when_it_goes_and_why_it_waits(self, admin_client: Client) -> None:
         Dispatch.note(heartbeat_at=database_now())
         message = make_message()
