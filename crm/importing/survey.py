@@ -19,7 +19,7 @@ from crm.importing.columns import DATE_FIELDS, MONEY_FIELDS, Columns, Kind, colu
 from crm.importing.encoding import Doubled, encoding_of, encoding_said, looks_doubled, text_of
 from crm.importing.problems import BadCell, CannotImport
 from crm.importing.records import LINE_MAX, RECORD_LINES_MAX, RECORD_MAX, Record, Refused, records, separator_of
-from crm.importing.rows import AS_IT_IS, Options, Reading
+from crm.importing.rows import AS_IT_IS, Options, Reading, printable
 
 #: Opens the file's bytes anew, from the beginning.
 Opener = Callable[[], BinaryIO]
@@ -137,9 +137,9 @@ def _header(record: Record | Refused | None, options: Options) -> Columns:
         raise CannotImport("empty", _("The file is empty."))
     if isinstance(record, Refused):
         raise CannotImport("bad_header", _unreadable(record))
-    names = [cell.strip() for cell in record.cells]
-    if any("\0" in name for name in names):
+    if any("\0" in cell for cell in record.cells):
         raise CannotImport("bad_header", _("There is a NUL character in the header."))
+    names = [printable(cell.strip()) for cell in record.cells]
     return columns_of(names, kind=options.kind, mapping=options.mapping)
 
 

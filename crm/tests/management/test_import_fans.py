@@ -147,8 +147,9 @@ def test_two_creators_of_one_name_are_told_apart_by_id(creator: Creator, file: P
         (b"", "empty"),
         (b"PK\x03\x04zip", "not a CSV file"),
         (b"Colour,Size\nred,9\n", "Colour"),
+        (b"Coul\xc3\xa9e\xff,Size\nred,9\n", "Coulée\ufffd"),
     ],
-    ids=["missing", "empty", "a zip", "no column of ours"],
+    ids=["missing", "empty", "a zip", "no column of ours", "a header that is no text"],
 )
 def test_what_is_no_list_of_fans_is_refused_with_the_reason(
     creator: Creator, tmp_path: Path, content: bytes | None, words: str
