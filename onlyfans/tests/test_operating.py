@@ -98,6 +98,10 @@ class TestSwitch:
         assert Dispatch.is_stopped()
 
 
+def test_what_only_dispatch_asks_is_not_known_while_it_does_not_run(terminal: Terminal) -> None:
+    assert "Redis     not known" in terminal.type("queue_status", code=1)
+
+
 class TestFailed:
     def test_lists_what_does_not_go_by_itself_with_its_cause_and_without_its_text(self, terminal: Terminal) -> None:
         failed = make_message(status=Status.FAILED, cause_code="poison", cause="Five died.", text="a secret")

@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-from django.core.management.base import CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from crm.clock import database_now
 from crm.forecast import completion
-from crm.management.operating import Answer, OperatorCommand, creator_named, moment, table
+from crm.management.operating import WRONG_ARGUMENTS, Answer, OperatorCommand, creator_named, moment, table
 from crm.models import Campaign
 from crm.models.campaigns import EXCLUDED, CampaignStatus
 
@@ -33,6 +33,9 @@ class Command(OperatorCommand):
         chosen = Campaign.objects.select_related("creator").prefetch_related("tallies", "attachments").order_by("-pk")
         if campaign:
             chosen = chosen.filter(public_id__in=campaign)
+            if missing := set(campaign) - set(chosen.values_list("public_id", flat=True)):
+                names = ", ".join(sorted(map(str, missing)))
+                raise CommandError(f"There is no such campaign: {names}", returncode=WRONG_ARGUMENTS)
         elif not options["all"]:
             chosen = chosen.filter(status__in=AT_WORK)
         if creator:

@@ -43,6 +43,13 @@ def test_drafts_are_shown_when_they_are_asked_for(creator: Creator) -> None:
     assert "Sunday" in run("campaign_status", campaign.public_id).out
 
 
+def test_an_id_of_no_campaign_is_named(creator: Creator) -> None:
+    said = run("campaign_status", "6a2f9c1e-8f0e-4a53-9a7f-5b8a53b0f6f4")
+
+    assert (said.code, said.out) == (2, "")
+    assert "There is no such campaign: 6a2f9c1e" in said.err
+
+
 def test_an_unknown_creator_is_named(creator: Creator) -> None:
     said = run("campaign_status", "--creator", "Bo")
 

@@ -116,9 +116,10 @@ def _heading(queue: dict[str, Any], workers: dict[str, Any], dispatch: dict[str,
         figures_line = "not used: RATE_LIMITER_ENABLED is off, messages are written to the log"
     else:
         figures_line = f"{queue['depth']} waiting, {queue['inFlight']} in flight, {queue['dlq']} dead"
+    redis = "answers" if dispatch["running"] else "not known: dispatch is the one that asks it"
     lines = [
         f"SQS       {_out_of_reach(queue['trouble'].removeprefix('SQS: ')) or figures_line}",
-        f"Redis     {_out_of_reach(dispatch['rateLimiterTrouble'].removeprefix('Redis: ')) or 'answers'}",
+        f"Redis     {_out_of_reach(dispatch['rateLimiterTrouble'].removeprefix('Redis: ')) or redis}",
         f"worker    {_worker_line(workers)}",
         f"dispatch  {'running' if dispatch['running'] else 'NOT RUNNING'} (last heartbeat {heartbeat})",
     ]
