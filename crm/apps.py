@@ -15,4 +15,5 @@ class CrmConfig(AppConfig):
     def ready(self) -> None:
         register(checks.pace_can_be_read)
         register(checks.tokens_have_a_key_of_their_own)
+        register(checks.sqlite_is_new_enough)
         post_migrate.connect(searching.keep_words_indexed, sender=self)

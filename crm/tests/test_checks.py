@@ -1,3 +1,5 @@
+import sqlite3
+
 import pytest
 from django.core.checks import run_checks
 from pytest_django import Settings
@@ -37,3 +39,23 @@ def test_on_a_server_tokens_are_signed_with_a_key_of_their_own(
     settings.SIMPLE_JWT = settings.SIMPLE_JWT | {"SIGNING_KEY": key}
 
     assert [message.is_serious() for message in run_checks() if message.id == "crm.E002"] == [True] * is_wrong
+
+
+@pytest.mark.sqlite_only
+@pytest.mark.parametrize(("version", "is_too_old"), [((3, 34, 1), True), ((3, 35, 0), False), ((4, 0, 0), False)])
+def test_a_sqlite_that_cannot_say_what_it_wrote_is_refused(
+    version: tuple[int, ...], is_too_old: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", version)
+    monkeypatch.setattr(sqlite3, "sqlite_version", "3.34.1")
+
+    said = [message.msg for message in run_checks() if message.id == "crm.E003"]
+
+    assert said == ["SQLite 3.34.1 is too old: Huntaze needs 3.35.0 or newer."] * is_too_old
+
+
+@pytest.mark.postgresql_only
+def test_how_old_sqlite_is_does_not_matter_to_postgresql(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 34, 1))
+
+    assert not [message for message in run_checks() if message.id == "crm.E003"]
