@@ -252,12 +252,31 @@ class TestFaults:
         own.client.config_set("maxmemory", 0)
         assert isinstance(bucket.take("rl:{b}", LIMITS), Taken)
 
+    def test_after_an_error_half_way_no_answer_is_left_for_whoever_asks_next(
+        self, own: RedisProcess, bucket: Bucket
+    ) -> None:
+        bucket.peek_many(ASKS)
+        used = others_on(own)
+        assert used
+        own.client.config_set("maxmemory", 1)
+
+        with pytest.raises(GateUnavailable, match="maxmemory"):
+            bucket.take_many(ASKS)
+
+        wait_until(lambda: not used & others_on(own))
+
     def test_a_replica_grants_nothing(self, own: RedisProcess, make_redis: Callable[..., RedisProcess]) -> None:
         host, _colon, port = own.endpoint.rpartition(":")
         replica = make_redis("--replicaof", f"{host} {port}")
 
         with pytest.raises(GateUnavailable):
             Bucket.at(replica.endpoint).take(KEY, LIMITS)
+
+
+def others_on(redis: RedisProcess) -> set[str]:
+    """The connections there, without the test's own and a Sentinel's, which have names."""
+    mine = str(redis.client.client_id())
+    return {client["id"] for client in redis.client.client_list() if not client["name"]} - {mine}
 
 
 def is_answered(bucket: Bucket) -> bool:
