@@ -28,12 +28,12 @@ from uuid import UUID
 import structlog
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, Q
+from django.db.models import Exists
 
 from crm.clock import database_now
 from crm.models import Attachment, Campaign, Creator, Dispatch, HoldCause, Line, Message, PauseCause
 from crm.models.messages import OUTCOME_OPEN, Status
-from crm.prepared import Given, Prepared
+from crm.prepared import Given, Prepared, PreparedUpdate
 from onlyfans import breaker, gate
 from onlyfans.faultpoints import reached
 from onlyfans.gateway import (
@@ -202,14 +202,14 @@ def _begin(message: Message, token: Taken, *, taken: float, lasts: timedelta) ->
     now = database_now()
     with transaction.atomic():
         # Locks the line: from here on nobody pauses this creator.
-        Line.objects.filter(creator_id=message.creator_id).update(
-            hold_until=now + timedelta(seconds=token.state.next_in),
-            hold_cause=HoldCause.PACE,
+        _TOKEN_TAKEN(
+            creator_id=message.creator_id,
+            next_at=now + timedelta(seconds=token.state.next_in),
             **gate.known_of(message.creator, token.state, now),
         )
         allowed = bool(_MAY_BEGIN(creator_id=message.creator_id, campaign_id=message.campaign_id, now=now))
         begun = allowed and message.move(
-            Status.SENDING, provided=Q(lease_until__gt=now), sending_at=now, lease_until=now + lasts
+            Status.SENDING, provided={"lease_until__gt": now}, sending_at=now, lease_until=now + lasts
         )
         if begun and monotonic() - taken > TOKEN_GOOD_FOR_SECONDS:
             transaction.set_rollback(True)
@@ -223,6 +223,18 @@ def _begin(message: Message, token: Taken, *, taken: float, lasts: timedelta) ->
         Line.objects.hold(message.creator_id, until=database_now(), cause=HoldCause.NONE)
     return begun
 
+
+_TOKEN_TAKEN = PreparedUpdate(
+    lambda: (
+        Line.objects.filter(creator_id=Given("creator_id")),
+        {
+            "hold_until": Given("next_at"),
+            "hold_cause": HoldCause.PACE,
+            "bucket_full_at": Given("bucket_full_at"),
+            "bucket_law": Given("bucket_law"),
+        },
+    )
+)
 
 #: The creator's line, if neither it, nor all sending, nor the message's campaign is stopped at this moment.
 _MAY_BEGIN: Prepared[Line] = Prepared(

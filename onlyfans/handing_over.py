@@ -51,6 +51,9 @@ def _as_read(column: str) -> QuerySet[Line]:
     return Line.objects.filter(pk=Given("pk")).alias(read=Coalesce(column, LONG_AGO)).filter(read=Given("read"))
 
 
+_ARM = PreparedUpdate(
+    lambda: (Line.objects.filter(pk=Given("pk"), version=Given("version")), {"wake_at": Given("wake_at")})
+)
 _SERVE = PreparedUpdate(lambda: (_as_read("served_at"), {"served_at": Given("now")}))
 _HOLD = PreparedUpdate(lambda: (_as_read("hold_until"), {"hold_until": Given("until"), "hold_cause": Given("cause")}))
 
@@ -190,12 +193,11 @@ def _hand_over_lease(message: Message) -> timedelta:
 
 def _rearm(line: Line, now: datetime, *, found: int) -> None:
     """Say when to look at this line again, unless an insert has woken it since it was read."""
-    in_line = Message.objects.in_line(line.creator_id, now).order_by("due_at")
-    wake_at = in_line.values_list("due_at", flat=True).first()
+    wake_at = Message.objects.next_due_at(line.creator_id, now)
     if wake_at is not None and wake_at <= now and not found:
         # Due, yet not to be handed over: an earlier message of the conversation holds it. Its settling wakes the line.
         wake_at = now + LOOK_AGAIN
-    Line.objects.filter(pk=line.pk, version=line.version).update(wake_at=wake_at)
+    _ARM(pk=line.pk, version=line.version, wake_at=wake_at)
 
 
 def _wait_for_room(line: Line, now: datetime, *, next_in: float) -> None:

@@ -1,5 +1,7 @@
 """The sweep: what nobody has been heard of any more, and lines that nobody woke."""
 
+from typing import Any
+
 import structlog
 from django.db.models import Exists, OuterRef, Q
 
@@ -24,8 +26,8 @@ def recall_strays(creator_id: int | None = None) -> int:
 
 
 def _recall(message: Message) -> bool:
-    ran_out = Q(lease_until__lt=database_now())
-    given_up = {"provided": ran_out, "lease": None, "lease_until": None}
+    ran_out = {"lease_until__lt": database_now()}
+    given_up: dict[str, Any] = {"provided": ran_out, "lease": None, "lease_until": None}
     if message.status == Status.SENDING:
         words = "The worker stopped while the message was being sent."
         if is_by_hand(message.creator):

@@ -30,7 +30,7 @@ from crm.models.creators import Creator, visible_to
 from crm.models.days import Day
 from crm.models.limits import PRICE_MAX_CENTS, PRICE_MIN_CENTS, TEXT_MAX
 from crm.models.lines import Line
-from crm.prepared import Given, Prepared
+from crm.prepared import Given, Prepared, PreparedUpdate
 from crm.searching import SearchText
 
 if TYPE_CHECKING:
@@ -181,6 +181,12 @@ class MessageQuerySet(models.QuerySet["Message"]):
             return list(self.front(creator_id, now).only(*_HANDING_OVER)[:at_most])
         return _front_of_line(at_most)(creator_id=creator_id, now=now)
 
+    def next_due_at(self, creator_id: int, now: datetime) -> datetime | None:
+        """When the first of what waits in this line is due; None when nothing does."""
+        if _HELD(creator_id=creator_id, now=now):
+            return self.in_line(creator_id, now).order_by("due_at").values_list("due_at", flat=True).first()
+        return next((due_at for (due_at,) in _NEXT_DUE(creator_id=creator_id)), None)
+
     def free_to_go(self, now: datetime | Given) -> Self:
         """Due, and held back by nothing of its conversation."""
         others = Message.objects.filter(conversation=OuterRef("conversation"), direction=Direction.OUT)
@@ -257,6 +263,29 @@ def _around() -> "models.QuerySet[Message, tuple[datetime | None, ...]]":
 
 
 _AROUND: Prepared[tuple[datetime | None, ...]] = Prepared(_around)
+_NEXT_DUE: Prepared[tuple[datetime]] = Prepared(
+    lambda: Message.objects.waiting_in_line(Given("creator_id")).order_by("due_at").values_list("due_at")[:1]
+)
+_TAKE_LEASE = PreparedUpdate(
+    lambda: (
+        Message.objects.filter(pk=Given("pk"), status=Status.HANDED_OVER, lease__isnull=True),
+        {"lease": Given("lease"), "lease_until": Given("until")},
+    )
+)
+
+
+@cache
+def _writing(conditions: tuple[str, ...], changes: tuple[str, ...], *, is_leased: bool) -> PreparedUpdate:
+    """Write these fields where these conditions hold, whose values are given with ``if_`` before their names.
+
+    A program moves messages in a score of ways; each is worked out once.
+    """
+    known: dict[str, Any] = {name: Given(f"if_{name}") for name in conditions}
+    if not is_leased:
+        known["lease"] = None
+    return PreparedUpdate(lambda: (Message.objects.filter(**known), {name: Given(name) for name in changes}))
+
+
 _HANDING_OVER = (
     *("public_id", "creator", "conversation", "campaign", "status", "due_at", "correlation_id"),
     *("hand_overs", "lease", "lease_until"),
@@ -461,11 +490,11 @@ class Message(models.Model):
         [moments] = _AROUND(pk=self.pk)
         Day.objects.forget(self.creator_id, moments)
 
-    def move(self, to: str, *, provided: Q | None = None, **changes: Any) -> bool:
+    def move(self, to: str, *, provided: Mapping[str, Any] | None = None, **changes: Any) -> bool:
         """Compare-and-set from the status and lease this object was read with; False when somebody was faster.
 
-        ``provided`` adds conditions that must hold at that very moment; ``changes`` are written along. A False answer
-        changed nothing. Raises IllegalMove when the table of moves does not lead there.
+        ``provided`` adds conditions that must hold at that very moment; ``changes`` are plain values that are written
+        along. A False answer changed nothing. Raises IllegalMove when the table of moves does not lead there.
         """
         if to not in MOVES.get(self.status, frozenset()):
             raise IllegalMove(f"{self.status} → {to}")
@@ -479,10 +508,7 @@ class Message(models.Model):
             if to in (Status.SENT, Status.FAILED):
                 # With the line locked, and so in commit order: what counts by time misses none.
                 changes["settled_at"] = database_now()
-            moved = Message.objects.filter(
-                Q() if provided is None else provided, pk=self.pk, status=self.status, lease=self.lease
-            ).update(**changes)
-            if not moved:
+            if not self._compare_and_set(provided or {}, changes):
                 transaction.set_rollback(True)
                 return False
             if self.campaign_id:
@@ -492,6 +518,12 @@ class Message(models.Model):
         for name, value in changes.items():
             setattr(self, name, value)
         return True
+
+    def _compare_and_set(self, provided: Mapping[str, Any], changes: Mapping[str, Any]) -> bool:
+        """Write, if status and lease are what this object was read with."""
+        conditions = {**provided, "pk": self.pk, "status": self.status, "lease": self.lease}
+        write = _writing(tuple(conditions), tuple(changes), is_leased=self.lease is not None)
+        return bool(write(**{f"if_{name}": value for name, value in conditions.items()}, **changes))
 
     def hand_over(self, *, until: datetime) -> bool:
         """Give it to the queue; whoever finds it there may lease it before ``until``."""
@@ -503,9 +535,7 @@ class Message(models.Model):
         ``lease`` names a person who has it, over several requests; a worker's is made up.
         """
         lease = lease or uuid.uuid4()
-        taken = Message.objects.filter(pk=self.pk, status=Status.HANDED_OVER, lease__isnull=True).update(
-            lease=lease, lease_until=until
-        )
+        taken = _TAKE_LEASE(pk=self.pk, lease=lease, until=until)
         if taken:
             self.status, self.lease, self.lease_until = Status.HANDED_OVER, lease, until
         return bool(taken)

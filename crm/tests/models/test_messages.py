@@ -4,7 +4,6 @@ from datetime import timedelta
 
 import pytest
 from django.db import IntegrityError, transaction
-from django.db.models import Q
 
 from crm.clock import database_now
 from crm.models import (
@@ -71,7 +70,7 @@ class TestMove:
     def test_provided_conditions_hold_at_that_very_moment(self) -> None:
         message = make_message(status=Status.HANDED_OVER)
 
-        assert not message.move(Status.SENDING, provided=Q(lease_until__lt=database_now()))
+        assert not message.move(Status.SENDING, provided={"lease_until__lt": database_now()})
 
         assert message.status == Status.HANDED_OVER
 
