@@ -7,6 +7,8 @@ a pooled one that the far side has just closed would turn "never left" into "nob
 
 import asyncio
 import json
+import os
+import threading
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -84,10 +86,48 @@ def _wait_for(ask: Callable[[], Coroutine[Any, Any, Reply]]) -> Reply:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return asyncio.run(ask())
+        return _run(ask)
     # Somebody's event loop lives in this thread already; ours gets a thread of its own.
     with ThreadPoolExecutor(max_workers=1) as thread:
-        return thread.submit(lambda: asyncio.run(ask())).result()
+        return thread.submit(_run, ask).result()
+
+
+class _Kept(threading.local):
+    """Each thread's event loop: to make one for a call and to end it takes as long as the call itself.
+
+    By process, because a fork brings the parent's along, which is still in use there.
+    """
+
+    def __init__(self) -> None:
+        self.runners: dict[int, asyncio.Runner] = {}
+
+
+_kept = _Kept()
+
+
+def _run(ask: Callable[[], Coroutine[Any, Any, Reply]]) -> Reply:
+    process = os.getpid()
+    runner = _kept.runners.setdefault(process, asyncio.Runner(loop_factory=asyncio.new_event_loop))
+    try:
+        return runner.run(_alone(ask))
+    except BaseException:
+        # Somebody ended it from outside: who knows what is left of it.
+        del _kept.runners[process]
+        runner.close()
+        raise
+
+
+async def _alone(ask: Callable[[], Coroutine[Any, Any, Reply]]) -> Reply:
+    """Nothing of a call is left in the loop for the next one."""
+    asyncio.get_running_loop().set_default_executor(lookups := _Unwaited(max_workers=1))
+    try:
+        return await ask()
+    finally:
+        lookups.shutdown()
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, asyncio.sleep(0), return_exceptions=True)
 
 
 async def _call(
@@ -99,7 +139,6 @@ async def _call(
     query: Mapping[str, str],
     document: object,
 ) -> Reply:
-    asyncio.get_running_loop().set_default_executor(_Unwaited(max_workers=1))
     connected = False
     answer: Answer | None = None
 
