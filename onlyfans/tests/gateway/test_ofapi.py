@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+import multiprocessing
 import socket
 import ssl
+import sys
 import threading
 import time
 import zlib
@@ -309,6 +311,26 @@ def test_a_lookup_that_hangs_never_left_and_ends_at_the_deadline(
     assert isinstance(outcome, Unreachable)
 
 
+def test_a_lookup_that_hangs_keeps_no_later_call_waiting(
+    simulator: RunningSimulator, gateway: OfapiGateway, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered, look_up = threading.Event(), socket.getaddrinfo
+
+    def slow(host: str, *arguments: Any, **options: Any) -> Any:
+        return answered.wait(30) and [] if host == "slow.example.test" else look_up(host, *arguments, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    settings.OFAPI_BASE_URL, settings.GATEWAY_DEADLINE_SECONDS = "https://slow.example.test", 0.3
+    assert isinstance(send(gateway), Unreachable)
+    settings.OFAPI_BASE_URL, settings.GATEWAY_DEADLINE_SECONDS = simulator.url.replace("127.0.0.1", "localhost"), 15
+
+    outcome = send(gateway)
+
+    assert not answered.is_set()
+    answered.set()
+    assert isinstance(outcome, Sent)
+
+
 def test_a_server_without_tls_never_saw_the_request(
     simulator: RunningSimulator, gateway: OfapiGateway, settings: Settings, account: str
 ) -> None:
@@ -466,6 +488,21 @@ def test_a_call_works_in_a_thread_that_has_an_event_loop_already(
         return send(gateway)
 
     assert isinstance(asyncio.run(inside_a_loop()), Sent)
+
+
+def test_a_process_that_was_forked_leaves_its_parents_event_loop_alone(
+    simulator: RunningSimulator, gateway: OfapiGateway
+) -> None:
+    def call() -> None:
+        sys.exit(not isinstance(send(gateway), Sent))
+
+    assert isinstance(send(gateway), Sent)
+    child = multiprocessing.get_context("fork").Process(target=call)
+    child.start()
+    child.join(30)
+
+    assert child.exitcode == 0
+    assert isinstance(send(gateway), Sent)
 
 
 def test_no_words_repeat_the_key_or_the_text(provider: RawProvider, raw_gateway: OfapiGateway) -> None:
