@@ -28,6 +28,8 @@ FILE_MAX_BYTES = 10 * 1024 * 1024
 FILE_MAX_WORDS = gettext_lazy("The file is larger than 10 MB, which is the most that can be uploaded.")
 ENDINGS = (".csv", ".tsv", ".txt")
 SAMPLES = EXAMPLES = 3
+#: When none of so many rows has as many cells as the header, nothing of the file would come in but complaints.
+FIT_WITHIN = 10_000
 #: So many headers are named.
 SHOWN = 20
 
@@ -121,6 +123,8 @@ def survey(open_file: Opener, options: Options, *, may_ask: bool = False) -> Sur
         look = _Look(columns)
         for record in rows:
             look.at(record)
+            if look.rows == FIT_WITHIN and not look.fitting:
+                raise CannotImport("no_row_fits", _misfits(columns))
     reading = Reading(
         encoding=encoding,
         separator=separator,
@@ -153,6 +157,13 @@ def _unreadable(header: Refused) -> str:
     ) % {"line": header.line, "lines": RECORD_LINES_MAX, "limit": f"{RECORD_MAX:,}"}
 
 
+def _misfits(columns: Columns) -> str:
+    return _(
+        "None of the first %(rows)s rows has as many cells as the header, which has %(wanted)s. Save the file as CSV"
+        " again, with one separator for all rows."
+    ) % {"rows": f"{FIT_WITHIN:,}", "wanted": len(columns.header)}
+
+
 @lru_cache(65_536)
 def _decimal_mark(cell: str) -> str:
     """The mark that an amount shows; ``?`` when it could be either; empty when it shows none or is no amount."""
@@ -170,6 +181,7 @@ class _Look:
 
     columns: Columns
     rows: int = 0
+    fitting: int = 0
     samples: list[list[str]] = field(default_factory=list)
     marks: set[str] = field(default_factory=set)
     undecided: list[str] = field(default_factory=list)
@@ -191,6 +203,7 @@ class _Look:
         self.rows += 1
         if isinstance(record, Refused) or len(record.cells) != len(self.columns.header):
             return
+        self.fitting += 1
         for index in self._money:
             if mark := _decimal_mark(record.cells[index]):
                 self._see_amount(mark, record.cells[index])

@@ -105,6 +105,13 @@ HARM = {
         {"The header has 301 columns; at most 200 can be read."},
     ),
     "NULs": (HEADER + "\0" * TEN_MB, {"The line is longer than 65536 characters."}),
+    "short rows": (
+        HEADER + "1,2\n" * (TEN_MB // 4),
+        {
+            "None of the first 10,000 rows has as many cells as the header, which has 3. Save the file as CSV again,"
+            " with one separator for all rows."
+        },
+    ),
     "an open quote": (
         HEADER + '1,"bo,Bo\n' + f"2,cy,{'y' * 190}\n" * (TEN_MB // 196),
         {
@@ -135,6 +142,20 @@ def test_ten_megabytes_of_harm_are_refused_by_their_limit_in_little_memory(tmp_p
         HARM.keys() - {WARM_UP}, 1
     )
     assert max(each["memory"] for each in found.values()) <= 60
+
+
+@pytest.mark.parametrize("bad", ["1,bo", '1,"bo,Bo', "1,bo,Bo,x"])
+def test_a_file_of_which_no_row_fits_the_header_is_refused_and_one_good_row_suffices(
+    bad: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("crm.importing.survey.FIT_WITHIN", 100)
+
+    with pytest.raises(CannotImport, match="None of the first 100 rows") as refusal:
+        survey(lambda: io.BytesIO((HEADER + f"{bad}\n" * 100 + GOOD).encode()), Options())
+
+    assert refusal.value.code == "no_row_fits"
+    assert read((HEADER + f"{bad}\n" * 99 + GOOD + f"{bad}\n").encode())[0] == ["ava"]
+    assert survey(lambda: io.BytesIO((HEADER + f"{bad}\n" * 99).encode()), Options()).rows == 99
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
