@@ -35,10 +35,8 @@ def user_of(request: Request) -> User:
 
 def creators_of(request: Request, creator_id: uuid.UUID | None = None) -> Creators:
     """The user's creators by key, or the one asked for; none when it is not theirs."""
-    mine = Creator.objects.for_user(request.user)
-    if creator_id:
-        mine = mine.filter(public_id=creator_id)
-    return {creator.pk: creator for creator in mine}
+    mine = Creator.objects.all_of(user_of(request))
+    return {creator.pk: creator for creator in mine if creator_id in (None, creator.public_id)}
 
 
 def one_creator(request: Request, creator_id: uuid.UUID | None) -> Creator:

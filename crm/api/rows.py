@@ -24,9 +24,12 @@ class RowShape(serializers.Serializer[Any]):
 
 def _way(field: Any) -> Callable[[Any], Any]:
     """From a row to what is shown of it in ``field``."""
-    if type(field) not in _PLAIN:
+    if type(field) is serializers.SerializerMethodField:
+        return getattr(field.parent, field.method_name)
+    read, written = attrgetter(field.source), _PLAIN.get(type(field))
+    if written is None and not isinstance(field, RowShape | serializers.ChoiceField):
         return lambda row: _as_usual(field, row)
-    read, written = attrgetter(field.source), _PLAIN[type(field)]
+    written = written or field.to_representation
 
     def show(row: Any) -> Any:
         try:

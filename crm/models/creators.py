@@ -1,6 +1,7 @@
 """The tenant: one account on one platform, and who may work for it."""
 
 import uuid
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
@@ -13,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from crm.pace import TEXT_MAX as PACE_MAX
 from crm.pace import Allowance, pace_of, steady_interval, validate_pace
+from crm.prepared import Given, Prepared
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -53,6 +55,11 @@ class CreatorQuerySet(models.QuerySet["Creator"]):
     def managed_by(self, user: "User | AnonymousUser") -> Self:
         """The creators whose campaigns, imports and settings ``user`` may change, and whose open outcomes decide."""
         return self.filter(visible_to(user, ""), memberships__role__in=Membership.MANAGERS)
+
+    def all_of(self, user: "User") -> "list[Creator]":
+        """What ``for_user`` finds, by a statement that is worked out once: every list of the API begins with it."""
+        only = getattr(user, "only_creator_id", None)
+        return _OF_ONE_CREATOR(user=user.pk, creator=only) if only else _OF_ALL_CREATORS(user=user.pk)
 
 
 class Creator(models.Model):
@@ -166,3 +173,10 @@ class Membership(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} · {self.creator} · {self.get_role_display()}"
+
+
+#: Anybody, and anybody with a key that is for one creator.
+_ANYBODY: Any = SimpleNamespace(pk=Given("user"))
+_WITH_A_KEY: Any = SimpleNamespace(pk=Given("user"), only_creator_id=Given("creator"))
+_OF_ALL_CREATORS = Prepared(lambda: Creator.objects.for_user(_ANYBODY))
+_OF_ONE_CREATOR = Prepared(lambda: Creator.objects.for_user(_WITH_A_KEY))

@@ -390,8 +390,12 @@ class Message(models.Model):
             models.Index(fields=["reconcile_at"], condition=Q(status=Status.UNKNOWN), name="message_to_reconcile"),
             # What of this conversation waits, is in flight, is unknown? Asked for each message at the front of a line.
             models.Index(fields=["conversation", "status"], name="message_state_in_thread"),
-            # What needs a person?
-            models.Index(fields=["creator", "-id"], condition=Q(status__in=FOR_A_PERSON), name="message_for_a_person"),
+            # What needs a person, newest first?
+            models.Index(
+                fields=["creator", "-created_at", "-id"],
+                condition=Q(status__in=FOR_A_PERSON),
+                name="message_for_a_person",
+            ),
             models.Index(
                 fields=["creator", "conversation"],
                 condition=Q(status__in=FOR_A_PERSON),

@@ -3,7 +3,8 @@
 import json
 import uuid
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Self
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Self
 
 from django.core.exceptions import ValidationError
 from django.core.validators import ProhibitNullCharactersValidator
@@ -14,6 +15,7 @@ from django.utils.translation import gettext as _
 from crm.models.creators import Creator, visible_to
 from crm.models.lines import Line
 from crm.models.naming import check_named
+from crm.prepared import Given, Prepared
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -54,9 +56,13 @@ class TagQuerySet(models.QuerySet["Tag"]):
     def names_by_fan(self, fans: "Iterable[Fan]") -> dict[int, list[str]]:
         """The names of the tags of each of ``fans`` that has any, by the fan's key."""
         names: dict[int, list[str]] = {}
-        worn = FanTag.objects.filter(fan__in=fans).order_by("tag__name", "tag")
-        for fan, name in worn.values_list("fan", "tag__name"):
-            names.setdefault(fan, []).append(name)
+        keys = [fan.pk for fan in fans]
+        if keys:
+            # A statement for one fan, two, four, eight and so on; the last fan is named until there are as many.
+            places = 1 << (len(keys) - 1).bit_length()
+            keys += keys[-1:] * (places - len(keys))
+            for fan, name in _worn_by(places)(**{f"fan{place}": key for place, key in enumerate(keys)}):
+                names.setdefault(fan, []).append(name)
         return names
 
     def wear(self, fan: "Fan", names: Iterable[str]) -> None:
@@ -171,3 +177,11 @@ class FanTag(models.Model):
 
     def __str__(self) -> str:
         return f"{self.fan} · {self.tag}"
+
+
+@lru_cache(16)
+def _worn_by(how_many: int) -> Prepared[Any]:
+    """What so many fans wear: (fan, name of the tag)."""
+    fans: list[Any] = [Given(f"fan{place}") for place in range(how_many)]
+    worn = FanTag.objects.filter(fan__id__in=fans).order_by("tag__name", "tag_id")
+    return Prepared(lambda: worn.values_list("fan_id", "tag__name"))

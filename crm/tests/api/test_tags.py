@@ -127,3 +127,13 @@ def test_a_chatter_adds_and_renames_and_leaves_removing_to_others(chatter_asks: 
     chatter_asks.post(TAGS, name="New")
     chatter_asks.patch(f"{TAGS}/{tag.public_id}", name="Newer")
     chatter_asks.delete(f"{TAGS}/{tag.public_id}", status=403)
+
+
+@pytest.mark.parametrize("how_many", [0, 1, 3, 5])
+def test_the_tags_of_any_number_of_fans_are_named_in_order(creator: Creator, tag: Tag, how_many: int) -> None:
+    other, worn = Tag.objects.add(creator, name="Ask first"), make_fan(creator, handle="somebody else")
+    fans = [make_fan(creator, handle=f"fan{number}") for number in range(how_many)]
+    for fan in (worn, *fans[1:]):
+        Tag.objects.wear(fan, [tag.name, other.name])
+
+    assert Tag.objects.names_by_fan(fans) == {fan.pk: ["Ask first", "VIP"] for fan in fans[1:]}

@@ -140,6 +140,17 @@ def test_every_line_is_read_in_its_own_order_though_one_is_long_and_the_planner_
         assert not re.search("TEMP B-TREE|Sort", plan)
 
 
+@pytest.mark.postgresql_only
+def test_what_needs_a_person_is_read_newest_first_by_one_index() -> None:
+    creator = make_creator()
+    newest_first = Message.objects.filter(creator__in=[creator.pk]).for_a_person().order_by("-created_at", "-pk")
+
+    plan = plan_of(newest_first[:50])
+
+    assert "message_for_a_person" in plan
+    assert "Sort" not in plan
+
+
 class TestFront:
     def test_sorts_by_priority_then_time(self) -> None:
         creator = make_creator()
