@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cached_property
 
-from django.db.models import Count, Exists, OuterRef, QuerySet, Subquery, Sum
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 
 from crm import counting
@@ -245,6 +245,26 @@ def take_census(creator: Creator, *, now: datetime) -> None:
             "value_cents": stand.value_cents or 0,
         },
     )
+
+
+@dataclass(frozen=True, slots=True)
+class TopFan:
+    """One of those who spent most in all, with what of it was paid in the period and in the one before."""
+
+    fan: Fan
+    spent: Sequence[Money]
+    before: Sequence[Money]
+
+
+def top_fans_in(creator: Creator, period: Period, fans: Sequence[Fan]) -> list[TopFan]:
+    """These of the ``top_fans`` beside the period. One query."""
+    rows = Transaction.objects.filter(creator=creator, fan__in=[fan.pk for fan in fans])
+    of_both = rows.filter(occurred_at__gte=period.previous.begins, occurred_at__lt=period.ends)
+    paid: dict[tuple[int, bool], list[Money]] = {}
+    by = ("fan", "is_here", "currency")
+    for row in _summed(of_both.annotate(is_here=Q(occurred_at__gte=period.begins)).values(*by)).order_by(*by):
+        paid.setdefault((row["fan"], bool(row["is_here"])), []).append(_summed_money(row))
+    return [TopFan(fan, paid.get((fan.pk, True), ()), paid.get((fan.pk, False), ())) for fan in fans]
 
 
 def top_fans(creator: Creator) -> QuerySet[Fan]:

@@ -86,11 +86,18 @@ def _replies(asked: Asked, now: datetime) -> Rows:
 
 
 def _top_fans(asked: Asked, _now: datetime) -> Rows:
-    currency = asked.creator.currency
-    yield ("Platform ID", "Username", "Display Name", "Total Spent", "Currency")
-    for fan in analytics.top_fans(asked.creator):
-        spent = exporting.money(fan.value_cents, currency)
-        yield (fan.platform_id, fan.handle, as_plain(fan.name), spent, currency)
+    creator, period = asked.creator, asked.period
+    days = (*_days(period), *_days(period.previous), period.zone.key)
+    yield (
+        *("Platform ID", "Username", "Display Name", "Total Spent", "Currency", "Spent", "Before"),
+        *("From", "To", "Before From", "Before To", "Timezone"),
+    )
+    for top in analytics.top_fans_in(creator, period, list(analytics.top_fans(creator))):
+        fan, here, before = top.fan, by_currency(top.spent), by_currency(top.before)
+        for code in sorted({creator.currency, *here, *before}, key=lambda each: (each != creator.currency, each)):
+            total = exporting.money(fan.value_cents, code) if code == creator.currency else ""
+            paid = (_amount(each.get(code), code) for each in (here, before))
+            yield (fan.platform_id, fan.handle, as_plain(fan.name), total, code, *paid, *days)
 
 
 def _campaigns(asked: Asked, now: datetime) -> Rows:

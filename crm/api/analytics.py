@@ -47,10 +47,6 @@ class RevenueQuery(UnitQuery):
     kind = serializers.MultipleChoiceField(choices=Transaction.Kind.choices, required=False)
 
 
-class CreatorQuery(Query):
-    creatorId = serializers.UUIDField(required=False)
-
-
 class AmountShape(serializers.Serializer[Any]):
     currency = serializers.CharField()
     amountCents = serializers.IntegerField()
@@ -156,9 +152,14 @@ class RepliesShape(PeriodShape):
     results = ReplyBucketShape(many=True)
 
 
-class TopFansShape(serializers.Serializer[Any]):
-    creatorId = serializers.UUIDField()
-    results = FanShape(many=True)
+class TopFanShape(serializers.Serializer[Any]):
+    fan = FanShape()
+    spent = MoneyShape(many=True, help_text="In the period.")
+    previous = MoneyShape(many=True, help_text="In the one before.")
+
+
+class TopFansShape(PeriodShape):
+    results = TopFanShape(many=True)
     rows = serializers.CharField()
 
 
@@ -279,14 +280,21 @@ class RepliesBy(APIView):
 
 
 class TopFans(APIView):
-    """GET: the ten fans who spent most."""
+    """GET: the ten fans who spent most in all, and what of it they paid in the period and in the one before."""
 
-    @extend_schema(parameters=[CreatorQuery], responses={200: TopFansShape})
+    @extend_schema(parameters=[PeriodQuery], responses={200: TopFansShape})
     def get(self, request: Request) -> Response:
-        creator = one_creator(request, CreatorQuery.of(request).get("creatorId"))
+        query = PeriodQuery.of(request)
+        creator = one_creator(request, query.get("creatorId"))
+        period = query.period(creator)
         fans = list(with_what_is_shown(analytics.top_fans(creator)))
+        tops = analytics.top_fans_in(creator, period, fans)
+        results = [
+            {"fan": fan, "spent": _money(top.spent), "previous": _money(top.before)}
+            for fan, top in zip(shown(fans, {creator.pk: creator}), tops, strict=True)
+        ]
         rows = _rows("api-fans", creator, sort="-valueCents", valueMin=1, limit=TOP_FANS)
-        return Response({"creatorId": creator.public_id, "results": shown(fans, {creator.pk: creator}), "rows": rows})
+        return Response({**_heading(creator, period), "results": results, "rows": rows})
 
 
 class CampaignEarnings(APIView):

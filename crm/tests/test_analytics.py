@@ -128,6 +128,20 @@ class TestFans:
         assert of(creator).fans == Fans(total=3, active=1, value_cents=1_000, counted_at=now)
         assert [fan.value_cents for fan in analytics.top_fans(creator)] == [best.value_cents, 100]
 
+    def test_the_top_ones_beside_what_they_paid_in_the_period_and_before_it(self, creator: Creator) -> None:
+        best, quiet = make_fan(creator, value_cents=900), make_fan(creator, value_cents=800)
+        paid(creator, "2026-10-20T21:59:59", 400, fan=quiet)
+        paid(creator, "2026-10-23T21:59:59", 100, fan=best)
+        paid(creator, "2026-10-23T22:00:00", 200, fan=best)
+        paid(creator, "2026-10-26T22:59:59", 300, fan=best, currency="USD")
+        paid(creator, "2026-10-26T23:00:00", 400, fan=best)
+
+        first, second = analytics.top_fans_in(creator, OCTOBER, list(analytics.top_fans(creator)))
+
+        assert (first.fan, second.fan) == (best, quiet)
+        assert (first.spent, first.before) == ([euros(200, 1), Money("USD", 300, None, 1)], [euros(100, 1)])
+        assert (second.spent, second.before) == ((), ())
+
     def test_how_they_stood_when_the_period_began(self, creator: Creator) -> None:
         began = OCTOBER.begins
         joined = [

@@ -85,7 +85,7 @@ def page(request: SignedInRequest) -> HttpResponse:
                 *_subscriber_plots(figures, unit),
                 *_reply_plots(figures, unit),
             ],
-            "top_fans": list(analytics.top_fans(creator)),
+            "top_fans": analytics.top_fans_in(creator, period, list(analytics.top_fans(creator))),
             "earnings": figures.campaign_earnings(),
             "kind_names": [str(Transaction.Kind(kind).label) for kind in kinds],
         }
