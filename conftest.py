@@ -27,7 +27,8 @@ def pytest_unconfigure() -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what is said about the other database, and drive the browser last.
 
-    Once Chromium is up there is an event loop in this thread, in which no test could start its own any more.
+    Once Chromium is up there is an event loop in this thread, in which no test could start its own any more, or ask the
+    database. Journeys do neither, and their chapters stay in order.
     """
     other = "sqlite_only" if ON_POSTGRESQL else "postgresql_only"
     left_out = [item for item in items if item.get_closest_marker(other)]
@@ -35,7 +36,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         left_out += [item for item in items if item not in left_out and not _asks_database(item)]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if item not in left_out]
-    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
+    items.sort(key=_has_event_loop)
+
+
+def _has_event_loop(item: pytest.Item) -> bool:
+    return item.get_closest_marker("browser") is not None and item.get_closest_marker("journey") is None
 
 
 def _asks_database(item: pytest.Item) -> bool:

@@ -25,7 +25,8 @@ from playwright.sync_api import FilePayload, Page, expect
 from tests.client import Client
 from tests.product import Product
 
-pytestmark = pytest.mark.journey
+# The last keeps the chapters in their order: pytest gathers what shares a parameter, and two have that of a browser.
+pytestmark = [pytest.mark.journey, pytest.mark.usefixtures("browser_name")]
 
 LIMIT, PERIOD = (float(part) for part in os.environ.get("TEST_PACE", "10/60").split("/"))
 INTERVAL = PERIOD / LIMIT * 1.005
@@ -162,6 +163,7 @@ def test_a_message_typed_in_the_page_is_seen_becoming_sent(product: Product, api
 
 
 @pytest.mark.browser
+@pytest.mark.sqlite_only
 def test_who_follows_the_guide_has_fans_imported_a_reply_sent_a_campaign_delivered_and_the_revenue_read(
     product: Product, page: Page
 ) -> None:

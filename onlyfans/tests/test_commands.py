@@ -88,6 +88,7 @@ def test_its_help_says_what_it_is_for_with_examples_that_can_be_typed_and_its_ex
 @pytest.mark.parametrize("name", ANSWERS)
 def test_it_answers_a_program_with_one_object_and_nothing_else(name: str, tmp_path: Any, settings: Settings) -> None:
     settings.DEBUG = True
+    settings.SQS_RATE_LIMITER_QUEUE_URL, settings.REDIS_ENDPOINT = "", "127.0.0.1:1"
     make_creator(make_user("ava"), name="Ava")
     (tmp_path / "some.csv").write_text("Fan ID,Username\n1,ava\n")
     typed, code = ANSWERS[name]

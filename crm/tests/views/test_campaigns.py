@@ -530,15 +530,14 @@ class TestScale:
         with django_assert_max_num_queries(12):
             assert web.get(where, {"status": "running"} if name == "campaign_progress" else {}).status_code == 200
 
+    # PostgreSQL joins small tables as their statistics happen to be; bench/pages.py measures large ones there.
+    @pytest.mark.sqlite_only
     @pytest.mark.parametrize(
         ("asked", "index"),
         [
             ({}, "recipient_in_order"),
-            # SQLite goes by those who have no message, of any campaign.
-            (
-                {"state": "waiting"},
-                r"recipient_to_enlist|sqlite_autoindex_crm_recipient_\d|crm_recipient_message_id_key",
-            ),
+            # It goes by those who have no message, of any campaign.
+            ({"state": "waiting"}, r"recipient_to_enlist|sqlite_autoindex_crm_recipient_\d"),
             ({"state": "excluded"}, "recipient_left_out"),
             ({"reason": "no_platform_id"}, "recipient_left_out_because"),
             ({"state": "failed"}, "message_of_campaign"),
