@@ -1,5 +1,6 @@
 """The figures in Chromium: a range is changed, a bar is read, its rows are opened."""
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -13,11 +14,14 @@ from crm.tests.factories import make_fan
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
+NO_SPACE = "wilhelmina.von.hohenfels-schillingsfuerst"
+
 
 def test_from_another_range_to_the_payments_of_a_week(
     page: Page, live_server: LiveServer, creator: Creator, sign_in: Callable[[], None]
 ) -> None:
     fan = make_fan(creator, name="Leo", value_cents=4_000)
+    make_fan(creator, name=NO_SPACE, value_cents=123_456_789)
     for days, cents in ((1, 1_000), (60, 3_000)):
         Transaction.objects.create(
             creator=creator,
@@ -33,6 +37,8 @@ def test_from_another_range_to_the_payments_of_a_week(
     page.goto(f"{live_server.url}/platforms/onlyfans/analytics")
     revenue = page.locator(".stat", has_text="Revenue").first
     expect(revenue).to_contain_text("$10")
+    expect(page.locator(".figure-lists tr", has_text="Leo")).to_contain_text(re.compile(r"\$10\s*–\s*\$40"))
+    page.wait_for_function("document.documentElement.scrollWidth <= innerWidth")
     page.get_by_role("link", name="90 days").click()
     expect(revenue).to_contain_text("$40")
     expect(page.locator(".chart-bar")).to_have_count(2)
