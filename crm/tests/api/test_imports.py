@@ -24,12 +24,6 @@ def creator() -> Creator:
     return make_creator(make_user("owner"))
 
 
-@pytest.fixture
-def owner(client: Client, creator: Creator) -> Client:
-    client.force_login(creator.memberships.get().user)
-    return client
-
-
 def upload(client: Client, text: str | bytes, address: str = NOW, name: str = "fans.csv", **fields: Any) -> Any:
     content = text.encode() if isinstance(text, str) else text
     headers = fields.pop("headers", {})

@@ -54,6 +54,11 @@ class World:
         self.talk = make_conversation(fan=self.fan)
         self.campaign = Campaign.objects.create(creator=creator, name="Sunday", text="Hello!")
 
+    def place(self, address: str) -> tuple[str, str]:
+        """The path of this list, and the beginning of its query: notes are always one fan's."""
+        path = address.format(campaign_id=self.campaign.public_id, conversation_id=self.talk.public_id)
+        return path, f"fanId={self.fan.public_id}&" if address == "/api/crm/notes" else ""
+
     def fans(self, number: int) -> None:
         fans = self._fans(number)
         tags = self._tags(FEW)
@@ -179,8 +184,8 @@ def test_the_database_is_asked_as_often_for_two_hundred_rows_as_for_two(
     address: str, asks: Api, user: User, creator: Creator
 ) -> None:
     world = World(creator, user)
-    path = address.format(campaign_id=world.campaign.public_id, conversation_id=world.talk.public_id)
-    query = f"limit={MANY}&fanId={world.fan.public_id}" if address == "/api/crm/notes" else f"limit={MANY}"
+    path, of_fan = world.place(address)
+    query = f"{of_fan}limit={MANY}"
 
     def how_often(at_least: int) -> int:
         with CaptureQueriesContext(connection) as queries:
@@ -199,8 +204,7 @@ def test_by_every_sorting_nothing_is_passed_over_or_comes_twice_whoever_comes_me
     address: str, asks: Api, user: User, creator: Creator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world = World(creator, user)
-    path = address.format(campaign_id=world.campaign.public_id, conversation_id=world.talk.public_id)
-    of_fan = f"fanId={world.fan.public_id}&" if address == "/api/crm/notes" else ""
+    path, of_fan = world.place(address)
     LISTS[address](world, 6)
     sorted_by = paged_by(monkeypatch)
 
@@ -257,8 +261,7 @@ def test_a_page_has_a_limit_that_is_documented_and_the_whole_is_counted_for_who_
     address: str, asks: Api, user: User, creator: Creator
 ) -> None:
     world = World(creator, user)
-    path = address.format(campaign_id=world.campaign.public_id, conversation_id=world.talk.public_id)
-    of_fan = f"fanId={world.fan.public_id}&" if address == "/api/crm/notes" else ""
+    path, of_fan = world.place(address)
     LISTS[address](world, 3)
     highest = parameters_of(address)["limit"]["maximum"]
 

@@ -68,12 +68,6 @@ def creator() -> Creator:
     return make_creator(make_user("owner"))
 
 
-@pytest.fixture
-def owner(client: Client, creator: Creator) -> Client:
-    client.force_login(creator.memberships.get().user)
-    return client
-
-
 Door = Callable[[Client, Creator, str, Path], str]
 
 

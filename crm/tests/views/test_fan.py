@@ -26,12 +26,6 @@ def fan(creator: Creator) -> Fan:
     return make_fan(creator, name="Daniel", handle="dan")
 
 
-@pytest.fixture
-def owner(client: Client, creator: Creator) -> Client:
-    client.force_login(creator.memberships.get().user)
-    return client
-
-
 def paid(fan: Fan, kind: str, cents: int, currency: str = "USD", **values: object) -> Transaction:
     defaults = {"occurred_at": database_now(), "source": "import", "platform_id": str(uuid4())[:30]}
     return Transaction.objects.create(

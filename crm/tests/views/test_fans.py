@@ -21,12 +21,6 @@ def creator() -> Creator:
     return make_creator(make_user("owner"), name="Mia")
 
 
-@pytest.fixture
-def owner(client: Client, creator: Creator) -> Client:
-    client.force_login(creator.memberships.get().user)
-    return client
-
-
 def names(client: Client, query: str = "", status: int = 200) -> list[str]:
     """Those in the table, in its order."""
     answer = client.get(PAGE + query)

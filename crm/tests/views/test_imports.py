@@ -21,12 +21,6 @@ def creator() -> Creator:
     return make_creator(make_user("owner"))
 
 
-@pytest.fixture
-def owner(client: Client, creator: Creator) -> Client:
-    client.force_login(creator.memberships.get().user)
-    return client
-
-
 def upload(owner: Client, creator: Creator, text: str, name: str = "fans.csv") -> str:
     file = SimpleUploadedFile(name, text.encode())
     answer = owner.post(CONNECT, {"file": file}, follow=True)

@@ -22,12 +22,6 @@ def creator() -> Creator:
     return creator
 
 
-@pytest.fixture
-def owner(client: Client, creator: Creator) -> Client:
-    client.force_login(creator.memberships.get().user)
-    return client
-
-
 FORM = {"name": "Mine", "how-r": "all", "name-r.0": "valueMin", "was-r.0": "valueMin", "value-r.0": "500"}
 
 
