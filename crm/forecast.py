@@ -1,13 +1,15 @@
 """When a waiting message will go, and why it waits: one answer for the page, the API and the admin.
 
-Computed from rows, and from a look into the live bucket where a caller had one. It is an estimate of a queue that
-others may join with a higher priority, never a promise.
+Computed from rows and, for a campaign's end, from a look into the live bucket. It is an estimate of a queue that others
+may join with a higher priority, never a promise.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.conf import settings
+from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 
 from crm.clock import database_now
@@ -181,6 +183,16 @@ def _by_pace(line: Line, before_it: int, now: datetime) -> Forecast:
     return Forecast(at, "pace", _("It waits for its turn at this account's pace."))
 
 
+def ask_the_gate(line: Line) -> float | None:
+    """Seconds until the line's bucket, as it is now, lets the next message go; None when nobody can say.
+
+    The settings name who asks, because the ledger knows no gate. It takes half a second at most: too long for a
+    transaction that holds locks.
+    """
+    seconds: float | None = import_string(settings.ASK_THE_GATE)(line)
+    return seconds
+
+
 def completion(
     campaign: Campaign,
     *,
@@ -188,15 +200,14 @@ def completion(
     tally: Mapping[str, int] | None = None,
     line: Line | None = None,
     dispatch: Dispatch | None = None,
-    opens_in: float | None = 0.0,
+    opens_in: Callable[[Line], float | None] = ask_the_gate,
 ) -> Forecast | None:
     """When the last message of a campaign will go; None once nothing of it waits.
 
-    Its own remaining recipients and what stands in front of them now, at the creator's pace, around its quiet hours.
-    Replies that people write meanwhile push it back. A caller that has read the other rows gives them along.
+    Its own remaining recipients and what stands in front of them now, at the creator's pace, from when the live bucket
+    lets the next one go, around its quiet hours. Replies that people write meanwhile push it back.
 
-    ``opens_in`` are the seconds until the live bucket lets the next one go, for a caller that has looked; None when it
-    gave no answer. Without a look it is what the line remembers.
+    A caller that has read the other rows gives them along, and one that has asked the gate already what it heard.
     """
     tally = Tally.objects.of(campaign.pk) if tally is None else tally
     remaining = sum(tally.get(state, 0) for state in (WAITING, Status.QUEUED, *IN_FLIGHT))
@@ -211,13 +222,14 @@ def completion(
         return obstacle
     if obstacle := _something_is_wrong(line, now):
         return obstacle
-    if opens_in is None:
-        return _no_gate()
     if any(not attachment.provider_media_id for attachment in campaign.attachments.all()):
         return Forecast(None, "media", _("Its media is being uploaded to the platform."))
+    seconds = opens_in(line)
+    if seconds is None:
+        return _no_gate()
     others = Message.objects.waiting().going(now).filter(creator=campaign.creator_id, due_at__lte=now)
     ahead = others.exclude(campaign=campaign).count()
-    front = max(line.hold_until or now, now + timedelta(seconds=opens_in))
+    front = max(line.hold_until or now, now + timedelta(seconds=seconds))
     at = campaign.after_quiet_hours(
         front, timedelta(seconds=(ahead + remaining - 1) * (line.creator.seconds_between_messages or 0.0))
     )

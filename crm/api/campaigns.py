@@ -4,10 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.core.exceptions import ValidationError as Refused
 from django.db import transaction
-from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import exceptions, serializers, status
@@ -23,7 +21,7 @@ from crm.api.rows import RowShape
 from crm.api.shapes import ProblemShape, Shape, WaitingShape, WallTime, media_urls, page_of, paid_rules
 from crm.campaigning import BULK_MAX
 from crm.clock import database_now
-from crm.forecast import completion
+from crm.forecast import ask_the_gate, completion
 from crm.limiting import BULK, within
 from crm.models import ApiKey, Attachment, Campaign, Creator, Fan, IllegalCampaignMove, Line, Message, Tally
 from crm.models.campaigns import EXCLUDED, WAITING
@@ -407,7 +405,8 @@ class BulkSend(APIView):
         creator = one_creator(request, written.pop("creator"))
         require_manager(request, creator.pk)
         # The gate is asked outside of the transaction, which may hold locks.
-        return self._send(request, creator, written, opens_in=_opens_in(creator))
+        line = Line.objects.select_related("creator").filter(creator=creator).first() or Line(creator=creator)
+        return self._send(request, creator, written, opens_in=ask_the_gate(line))
 
     @idempotent
     def _send(self, request: Request, creator: Creator, written: dict[str, Any], *, opens_in: float | None) -> Response:
@@ -415,7 +414,7 @@ class BulkSend(APIView):
         written["name"] = written["name"] or _("Bulk message to %(number)d fans") % {"number": len(fans)}
         with transaction.atomic():
             campaign = campaigning.send_to(creator, fans, author=user_of(request), **written)
-        detail = _in_detail(campaign, opens_in=opens_in)
+        detail = _in_detail(campaign, opens_in=lambda _line: opens_in)
         return Response(
             {
                 "campaignId": campaign.public_id,
@@ -426,13 +425,6 @@ class BulkSend(APIView):
             },
             status=status.HTTP_202_ACCEPTED,
         )
-
-
-def _opens_in(creator: Creator) -> float | None:
-    """Seconds until the creator's bucket, as it is now, lets the next message go; None when nobody can say."""
-    line = Line.objects.select_related("creator").filter(creator=creator).first()
-    seconds: float | None = import_string(settings.ASK_THE_GATE)(line) if line else 0.0
-    return seconds
 
 
 def _all_of(creator: Creator, wanted: Sequence[str], field: str = "recipientIds") -> list[Fan]:
@@ -485,7 +477,7 @@ def _shown(campaigns: Sequence[Campaign], creators: Creators) -> list[dict[str, 
     return list(CampaignShape(campaigns, many=True, context=context).data)
 
 
-def _in_detail(campaign: Campaign, *, opens_in: float | None = 0.0) -> dict[str, Any]:
+def _in_detail(campaign: Campaign, *, opens_in: Callable[[Line], float | None] = ask_the_gate) -> dict[str, Any]:
     """With when it will be done, why it waits, and what it earned, by currency."""
     [shown] = _shown([campaign], {campaign.creator_id: campaign.creator})
     expected = completion(campaign, opens_in=opens_in)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.core.exceptions import ValidationError
 from django.db.models import Count
+from pytest_django import Settings
 
 from crm import campaigning
 from crm.clock import database_now
@@ -528,7 +529,10 @@ class TestQuietHours:
 
 
 class TestForecast:
-    def test_the_end_is_named_by_the_pace_and_what_stands_in_front(self, creator: Creator) -> None:
+    def test_the_end_is_named_by_the_pace_and_what_stands_in_front(
+        self, creator: Creator, gate_opens: Callable[[float | None], None]
+    ) -> None:
+        gate_opens(0.0)
         campaign = launched(creator, *(make_fan(creator) for _ in range(10)))
         make_message(make_conversation(creator))
         now = database_now()
@@ -548,7 +552,8 @@ class TestForecast:
         # An hour, then fourteen a day.
         assert campaign.after_quiet_hours(start, timedelta(hours=16)) == datetime(2026, 7, 3, 7, 0, tzinfo=UTC)
 
-    def test_a_paused_one_has_no_end(self, creator: Creator) -> None:
+    def test_a_paused_one_has_no_end_and_asks_no_gate(self, creator: Creator, settings: Settings) -> None:
+        settings.ASK_THE_GATE = "nobody.is_there"
         campaign = launched(creator)
         campaigning.pause(campaign, reason="Lunch")
 

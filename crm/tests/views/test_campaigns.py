@@ -370,7 +370,10 @@ class TestDeciding:
 
 
 class TestProgress:
-    def test_it_says_how_far_it_is_and_when_it_is_done(self, web: Client, creator: Creator) -> None:
+    def test_it_says_how_far_it_is_and_when_it_is_done(
+        self, web: Client, creator: Creator, gate_opens: Callable[[float | None], None]
+    ) -> None:
+        gate_opens(0.0)
         campaign = launched(creator, *(make_fan(creator) for _ in range(10)))
         fail(campaign.messages.first())
 
