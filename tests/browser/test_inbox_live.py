@@ -26,6 +26,8 @@ def test_states_and_replies_appear_by_themselves(opened: Page, conversation: Con
     conversation.receive(text="Got it, thank you", platform_id="p1", written_at=timezone.now())
     expect(opened.locator("#thread")).to_contain_text("Got it, thank you")
     expect(opened.get_by_role("log")).to_have_text("Daniel: Got it, thank you")
+    # The page tells the server that somebody looks at it only after it has shown it.
+    expect(opened.locator("#mark-read")).to_have_count(0)
     expect(opened.locator(".row .badge")).to_have_count(0)
     conversation.refresh_from_db()
     assert conversation.unread_count == 0
