@@ -18,7 +18,15 @@ from crm.models import Dispatch, HoldCause, Line, Message
 from crm.models.messages import Status
 from crm.prepared import Given, Prepared, PreparedUpdate
 from onlyfans import breaker, gate
-from onlyfans.delivery import NOT_CONNECTED_HOLD, connection_of, gate_is_down, is_by_hand, is_connected
+from onlyfans.delivery import (
+    NOT_CONNECTED_HOLD,
+    connection_of,
+    gate_is_down,
+    is_by_hand,
+    is_connected,
+    is_near,
+    sets_out_at,
+)
 from onlyfans.faultpoints import reached
 from onlyfans.queue import Carrier, QueueUnavailable
 from onlyfans.sweeping import recall_strays
@@ -111,9 +119,10 @@ def _serve(line: Line, may_go: State | None, carry: Carrier) -> int:
         gate.limits_of(line.creator)
         return 0
     now = database_now()
-    room = _room(line, may_go.free, now)
+    tokens = may_go.free or int(is_near(may_go.next_in))
+    room = _room(line, tokens, now)
     if room <= 0:
-        _wait_for_room(line, now, next_in=0.0 if may_go.free else may_go.next_in)
+        _wait_for_room(line, now, next_in=0.0 if tokens else may_go.next_in)
         return 0
     # One row more than can go shows whether the line stays due, which is what it is in mid-campaign.
     front = Message.objects.to_hand_over(line.creator_id, now, 2 * room)
@@ -141,14 +150,14 @@ def _carry(message: Message, carry: Carrier) -> None:
         )
 
 
-def _room(line: Line, free: int, now: datetime) -> int:
+def _room(line: Line, tokens: int, now: datetime) -> int:
     """How many more of this line may go: as many as there are tokens, but never so many that they fill the workers."""
     in_flight = _IN_FLIGHT(creator_id=line.creator_id)
     began = [message.sending_at for message in in_flight if message.status == Status.SENDING]
     if any(at and at < now - SLOW_CALL for at in began):
         return 0
     per_line = max(1, settings.CELERY_WORKER_CONCURRENCY - 1)
-    return min(free, per_line - len(began)) - (len(in_flight) - len(began))
+    return min(tokens, per_line - len(began)) - (len(in_flight) - len(began))
 
 
 def _enough_are_probed(line: Line) -> bool:
@@ -203,7 +212,7 @@ def _rearm(line: Line, now: datetime, *, found: int) -> None:
 def _wait_for_room(line: Line, now: datetime, *, next_in: float) -> None:
     """Look again with the next token, or once what is in flight has moved on or was given up."""
     if next_in:
-        _hold_as_read(line, until=now + timedelta(seconds=next_in), cause=_pace_or_throttled(line))
+        _hold_as_read(line, until=sets_out_at(now, next_in), cause=_pace_or_throttled(line))
         return
     if recall_strays(creator_id=line.creator_id):
         return

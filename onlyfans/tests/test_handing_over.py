@@ -1,6 +1,6 @@
 """From the line to the queue, through the real gate."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -60,9 +60,29 @@ class TestHandOver:
         line = line_of(conversation.creator)
         assert line.hold_cause == HoldCause.PACE
         assert line.hold_until is not None
-        assert line.hold_until == line.bucket_full_at
+        assert line.bucket_full_at is not None
+        assert line.hold_until == line.bucket_full_at - delivery.SETS_OUT_EARLY
         wait = line.hold_until - database_now()
         assert timedelta(seconds=4) < wait <= timedelta(seconds=6.03)
+
+    def test_a_message_sets_out_shortly_before_its_token_and_the_worker_waits_for_it(
+        self,
+        creator: Creator,
+        basket: Basket,
+        simulator: RunningSimulator,
+        account: str,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setattr(delivery, "SETS_OUT_EARLY", timedelta(seconds=2))
+        Creator.objects.update(pace="60/60")
+        messages = [make_conversation(creator).queue(text=f"{number}", author=None) for number in range(2)]
+        dispatch_and_work(basket)
+
+        dispatch_and_work(basket)
+
+        assert [state_of(message)[0] for message in messages] == [Status.SENT, Status.SENT]
+        first, second = (datetime.fromisoformat(entry["time"]) for entry in simulator.ledger(account))
+        assert second - first >= timedelta(seconds=1), "it waits, and never takes what is not there"
 
     def test_hands_the_front_message_over_first(self, creator: Creator, basket: Basket) -> None:
         make_conversation(creator).queue(text="campaign-like", author=None, priority=1)
