@@ -102,4 +102,5 @@ class Ledger:
             new = file.read().rpartition(b"\n")[0]
         self._at += len(new) + bool(new)
         self._entries += [json.loads(line) for line in new.splitlines() if line]
-        return [entry for entry in self._entries if entry["account"] in accounts]
+        wanted = set(accounts)
+        return [entry for entry in self._entries if entry["account"] in wanted]
