@@ -124,7 +124,7 @@ def _value(name: str, raw: Any, creator: Creator) -> str:
         return _person(str(raw), creator)
     kind = CONDITIONS[name].kind
     if isinstance(kind, Moment):
-        return formats.date_format(timezone.localtime(kind.read(raw), creator.zone), _("j M Y") + " H:i")
+        return formats.date_format(timezone.localtime(kind.read(raw), creator.zone), "DATETIME_FORMAT")
     if name.endswith("Days"):
         return ngettext("%(many)d day", "%(many)d days", int(raw)) % {"many": int(raw)}
     if name.endswith("Hours"):

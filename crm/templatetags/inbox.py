@@ -58,18 +58,23 @@ def day_name(moment: datetime) -> str:
 @register.filter
 def short_moment(moment: datetime) -> str:
     """The hour for today, else the day: for the narrow column of a list."""
-    local, today = timezone.localtime(moment), timezone.localdate()
-    if local.date() == today:
+    local = timezone.localtime(moment)
+    if local.date() == timezone.localdate():
         return formats.date_format(local, "H:i")
-    return _written_day(local.date(), today)
+    return written_day(moment)
+
+
+@register.filter
+def written_day(moment: datetime) -> str:
+    """The year only where it is not this one."""
+    local = timezone.localtime(moment)
+    return formats.date_format(local, "MONTH_DAY_FORMAT" if local.year == timezone.localdate().year else "DATE_FORMAT")
 
 
 @register.filter
 def full_moment(moment: datetime) -> str:
     local, today = timezone.localtime(moment), timezone.localdate()
-    day = _near_day(local.date(), today) or formats.date_format(
-        local, _("j M") if local.year == today.year else _("j M Y")
-    )
+    day = _near_day(local.date(), today) or written_day(moment)
     return _("%(day)s at %(time)s") % {"day": day, "time": formats.date_format(local, "H:i")}
 
 
@@ -85,7 +90,3 @@ def media(url: str) -> Media:
 
 def _near_day(day: date, today: date) -> str:
     return {0: _("today"), 1: _("yesterday"), -1: _("tomorrow")}.get((today - day).days, "")
-
-
-def _written_day(day: date, today: date) -> str:
-    return formats.date_format(day, _("j M") if day.year == today.year else _("j M Y"))

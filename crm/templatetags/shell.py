@@ -4,6 +4,7 @@ from django import template
 from django.template import RequestContext
 from django.utils.safestring import SafeString, mark_safe
 
+from crm.correlation import current_correlation_id
 from crm.models import User
 
 register = template.Library()
@@ -21,3 +22,9 @@ def current(context: RequestContext, *names: str) -> SafeString:
 @register.filter
 def called(user: User) -> str:
     return user.get_full_name() or user.get_username()
+
+
+@register.simple_tag
+def correlation_id() -> str:
+    """By which the log knows this request; an error page asks nothing else, which may be broken, too."""
+    return current_correlation_id()

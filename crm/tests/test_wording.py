@@ -1,9 +1,12 @@
 """Amounts and days as people write them."""
 
-import pytest
-from django.utils import timezone, translation
+from collections.abc import Callable
+from datetime import datetime
 
-from crm.templatetags.inbox import short_moment
+import pytest
+from django.utils import formats, timezone, translation
+
+from crm.templatetags.inbox import full_moment, short_moment, written_day
 from crm.wording import amount
 
 
@@ -23,10 +26,28 @@ def test_an_amount_is_written_as_its_reader_writes_it(minor: int, currency: str,
         assert amount(minor, currency).replace("\u202f", "\u00a0") == french
 
 
-def test_a_day_is_written_as_its_reader_writes_it() -> None:
-    september = timezone.now().replace(year=2024, month=9, day=5)
+@pytest.mark.parametrize(
+    ("written", "english", "french"),
+    [
+        (short_moment, "5 Sep 2024", "5 sept. 2024"),
+        (written_day, "5 Sep 2024", "5 sept. 2024"),
+        (full_moment, "5 Sep 2024 at 14:30", "5 sept. 2024 à 14:30"),
+        # The admin, and every page that has no word of its own for a moment.
+        (formats.localize, "5 Sep 2024, 14:30", "5 sept. 2024, 14:30"),
+    ],
+)
+def test_a_day_is_written_as_its_reader_writes_it(
+    written: Callable[[datetime], str], english: str, french: str
+) -> None:
+    september = timezone.now().replace(year=2024, month=9, day=5, hour=14, minute=30)
 
     with translation.override("en"):
-        assert short_moment(september) == "5 Sep 2024"
+        assert written(september) == english
     with translation.override("fr"):
-        assert short_moment(september) == "5 sept. 2024"
+        assert written(september) == french
+
+
+def test_the_year_is_left_away_while_it_is_this_one() -> None:
+    today = timezone.now()
+
+    assert str(today.year) not in written_day(today)

@@ -136,7 +136,7 @@ def _tiles(figures: Figures, kinds: Sequence[str]) -> Iterator[Tile]:
 def _fan_tiles(figures: Figures) -> Iterator[Tile]:
     """As it is today, beside what it was when the period began."""
     fans, creator, now, before = reverse("fans"), figures.creator, figures.fans, figures.fans_before
-    day = formats.date_format(figures.period.previous.last, _("j M Y"))
+    day = formats.date_format(figures.period.previous.last)
     today = _today(now)
     joined = _on(day, now.total, before.total, _number)
     yield Tile(_("Fans"), [_number(now.total)], f"{today} · {joined}", fans)
@@ -302,8 +302,8 @@ def _along(buckets: Sequence[Bucket | Turnover | Replies], unit: Unit) -> list[s
 
 def _named(bucket: date, unit: Unit) -> str:
     if unit == Unit.MONTH:
-        return formats.date_format(bucket, "F Y")
-    written = formats.date_format(bucket, _("j M Y"))
+        return formats.date_format(bucket, "YEAR_MONTH_FORMAT")
+    written = formats.date_format(bucket)
     return _("week of %(day)s") % {"day": written} if unit == Unit.WEEK else written
 
 

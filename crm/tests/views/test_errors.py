@@ -4,6 +4,7 @@ import pytest
 from django.template.loader import render_to_string
 from django.test import Client
 
+from crm.correlation import correlated
 from crm.tests.factories import make_user
 
 
@@ -20,7 +21,9 @@ def test_a_page_that_does_not_exist_leads_back(client: Client) -> None:
 
 @pytest.mark.parametrize("code", ["400", "403", "403_csrf", "404", "500"])
 def test_an_error_page_needs_nothing_that_may_be_broken(code: str) -> None:
-    page = render_to_string(f"{code}.html")
+    with correlated("0123456789abcdef"):
+        page = render_to_string(f"{code}.html")
 
     assert "<h1>" in page
     assert "<script" not in page
+    assert "<code>0123456789abcdef</code>" in page

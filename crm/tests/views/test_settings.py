@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from crm.clock import database_now
 from crm.models import ApiKey, Creator, Dispatch, Line, Membership, Session, Snippet, TokenFamily, User
+from crm.templatetags.inbox import written_day
 from crm.tests.factories import PASSWORD, make_creator, make_membership, make_user
 
 pytestmark = pytest.mark.django_db
@@ -156,6 +157,12 @@ class TestSignIns:
 
 
 class TestKeys:
+    def test_days_are_written_as_on_every_page(self, client: Client, creator: Creator) -> None:
+        client.post(reverse("api_keys"), {"name": "Shop", "scopes": ["read"], "days": "30"})
+        key = ApiKey.objects.get()
+
+        assert f">{written_day(key.expires_at)}<" in client.get(reverse("api_keys")).text
+
     def test_a_key_is_shown_in_the_answer_that_makes_it_and_never_again(self, client: Client, creator: Creator) -> None:
         answer = client.post(
             reverse("api_keys"),
