@@ -7,7 +7,7 @@ in both directions of every sorting, on both databases.
 import base64
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar, cast
 
@@ -76,10 +76,18 @@ def page_of(rows: "models.QuerySet[M]", sorting: Sorting, *, cursor: str = "", l
 
     One query, and a second one only where rows without the sorted value begin. Raises ValidationError by "cursor".
     """
-    place = _read(cursor, rows.model, sorting) if cursor else None
+    return page_through([rows], sorting, cursor=cursor, limit=limit)
+
+
+def page_through(
+    lists: "Sequence[models.QuerySet[Any]]", sorting: Sorting, *, cursor: str = "", limit: int = LIMIT_DEFAULT
+) -> Page[Any]:
+    """The same of lists of different models, which are one list in this order; downwards, the last one comes first."""
+    lists = lists[::-1] if sorting.descending else lists
+    at, place = _read(cursor, [rows.model for rows in lists], sorting) if cursor else (0, None)
     back = place is not None and place.back
-    found: list[M] = []
-    for part in _parts(rows, sorting, place):
+    found: list[Any] = []
+    for part in _parts(lists[at], sorting, place) + _beside(lists, at, sorting, back):
         found += part[: limit + 1 - len(found)]
         if len(found) > limit:
             break
@@ -93,9 +101,22 @@ def page_of(rows: "models.QuerySet[M]", sorting: Sorting, *, cursor: str = "", l
     )
 
 
-def _parts(rows: "models.QuerySet[M]", sorting: Sorting, place: Place | None) -> "list[models.QuerySet[M]]":
+def _beside(
+    lists: "Sequence[models.QuerySet[Any]]", at: int, sorting: Sorting, back: bool
+) -> "list[models.QuerySet[Any]]":
+    """All parts of the lists behind, or with ``back`` before, the one ``at`` which a page begins."""
+    return [
+        part
+        for rows in (lists[:at][::-1] if back else lists[at + 1 :])
+        for part in _parts(rows, sorting, None, back=back)
+    ]
+
+
+def _parts(
+    rows: "models.QuerySet[M]", sorting: Sorting, place: Place | None, *, back: bool = False
+) -> "list[models.QuerySet[M]]":
     """The rest of the list from ``place`` on, in one or two parts: the rows with a value, and those without."""
-    back = place is not None and place.back
+    back = place.back if place else back
     down = sorting.descending != back
     sign = "-" if down else ""
     valued = rows.order_by(f"{sign}{sorting.column}", f"{sign}pk")
@@ -104,7 +125,7 @@ def _parts(rows: "models.QuerySet[M]", sorting: Sorting, place: Place | None) ->
     valued = valued.filter(**{f"{sorting.column}__isnull": False})
     empty = rows.filter(**{f"{sorting.column}__isnull": True}).order_by(f"{sign}pk")
     if place is None:
-        return [valued, empty]
+        return [empty, valued] if back else [valued, empty]
     if place.value is None:
         rest = empty.filter(**{"pk__lt" if down else "pk__gt": place.key})
         return [rest, valued] if back else [rest]
@@ -142,14 +163,17 @@ def _write(row: models.Model, sorting: Sorting, *, back: bool) -> str:
     return sealed([row._meta.label_lower, sorting.name, value, row.pk, back])
 
 
-def _read(cursor: str, model: type[models.Model], sorting: Sorting) -> Place:
+def _read(cursor: str, of: Sequence[type[models.Model]], sorting: Sorting) -> tuple[int, Place]:
+    """Which list of these models it is a place in, and the place."""
     try:
         label, name, value, key, back = opened(cursor)
     except ValueError:
         raise ValidationError({"cursor": _("This is not a cursor of ours. Begin again without one.")}) from None
-    if (label, name) != (model._meta.label_lower, sorting.name):
+    labels = [model._meta.label_lower for model in of]
+    if label not in labels or name != sorting.name:
         raise ValidationError({"cursor": _("This cursor belongs to another list or sorting. Begin again without one.")})
-    return Place(None if value is None else _column(model, sorting).to_python(value), key, back)
+    at = labels.index(label)
+    return at, Place(None if value is None else _column(of[at], sorting).to_python(value), key, back)
 
 
 def _column(model: models.Model | type[models.Model], sorting: Sorting) -> Any:

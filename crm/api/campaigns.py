@@ -1,6 +1,7 @@
 """Campaigns: written, launched, stopped, and what became of every recipient."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from crm import analytics, audiences, campaigning, rehearsing
+from crm import analytics, audiences, campaigning, listing, rehearsing
 from crm.api.access import Creators, creators_of, found, one_creator, require_manager, user_of
 from crm.api.idempotency import idempotent
 from crm.api.paging import ListQuery
@@ -334,15 +335,8 @@ class RecipientShape(RowShape):
     purchasedAt = serializers.DateTimeField(source="message.purchased_at", default=None, allow_null=True)
 
 
-RECIPIENT_COLUMNS = (
-    *("campaign", "excluded"),
-    *(f"fan__{column}" for column in ("public_id", "name", "handle", "platform_id")),
-    *(f"message__{column}" for column in ("public_id", "status", "cause", "sent_at", "purchased_at")),
-)
-
-
 class RecipientQuery(ListQuery):
-    sortings = sortings(id="id")
+    sortings = listing.RECIPIENTS
     default_sort = "id"
 
     state = serializers.ChoiceField(choices=STATES, required=False)
@@ -355,11 +349,18 @@ class CampaignRecipients(APIView):
     def get(self, request: Request, campaign_id: str) -> Response:
         campaign = _find(request, campaign_id)
         query = RecipientQuery.of(request)
-        # Rows that come from their campaign have it.
-        recipients = campaign.recipients.select_related("fan", "message").only(*RECIPIENT_COLUMNS)
-        if state := query.get("state"):
-            recipients = recipients.in_state(state)
-        return query.reply(request, recipients, lambda rows: list(RecipientShape(rows, many=True).data))
+        state = query.get("state") or ""
+
+        def total() -> int:
+            tally = Tally.objects.of(campaign.pk)
+            return tally.get(state, 0) if state else sum(tally.values())
+
+        return query.reply_by(
+            request,
+            partial(listing.recipients, campaign, state=state),
+            lambda rows: list(RecipientShape(rows, many=True).data),
+            total=total,
+        )
 
 
 class BulkShape(Shape):

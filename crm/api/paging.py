@@ -1,6 +1,7 @@
 """The query string of lists, and a list's reply. What paging means is in ``crm/paging.py``."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, ClassVar, Self, TypeVar
 
 from django.core.exceptions import ValidationError as Refused
@@ -12,7 +13,7 @@ from rest_framework.response import Response
 from rest_framework.utils.urls import remove_query_param, replace_query_param
 
 from crm.conditions import CONDITIONS, Scope
-from crm.paging import LIMIT_DEFAULT, LIMIT_MAX, Sorting, page_of
+from crm.paging import LIMIT_DEFAULT, LIMIT_MAX, Page, Sorting, page_of
 
 M = TypeVar("M", bound=models.Model)
 
@@ -86,14 +87,25 @@ class ListQuery(Query):
         self, request: Request, rows: "models.QuerySet[M]", shown: Callable[[list[M]], list[dict[str, Any]]]
     ) -> Response:
         """The page of ``rows`` that the query asks for."""
+        return self.reply_by(request, partial(page_of, rows), shown, total=rows.count)
+
+    def reply_by(
+        self,
+        request: Request,
+        page_at: Callable[..., Page[M]],
+        shown: Callable[[list[M]], list[dict[str, Any]]],
+        *,
+        total: Callable[[], int],
+    ) -> Response:
+        """The same for a list that has a way of its own to a page; ``page_at`` takes what ``page_of`` takes."""
         asked = self.validated_data
-        page = page_of(rows, self.sortings[asked["sort"]], cursor=asked.get("cursor", ""), limit=asked["limit"])
+        page = page_at(self.sortings[asked["sort"]], cursor=asked.get("cursor", ""), limit=asked["limit"])
         body = {
             "next": _link(request, page.next),
             "previous": _link(request, page.previous),
             "results": shown(page.rows),
         }
-        return Response(body | ({"total": rows.count()} if asked["total"] else {}))
+        return Response(body | ({"total": total()} if asked["total"] else {}))
 
 
 def _link(request: Request, cursor: str) -> str | None:

@@ -10,18 +10,23 @@ from crm.models.campaigns import EXCLUDED, WAITING, Campaign, CampaignStatus
 from crm.models.fans import Fan
 from crm.models.messages import Message, Status
 
+_NOT_YET = Q(message__isnull=True, excluded="")
+
 
 class RecipientQuerySet(models.QuerySet["Recipient"]):
     def in_state(self, state: str) -> Self:
         """Recipients by what became of them; ``Recipient.state`` says it of one."""
         if state == EXCLUDED:
             return self.exclude(excluded="")
-        not_yet = Q(message__isnull=True, excluded="")
         stopped = Q(campaign__status=CampaignStatus.CANCELLED)
         if state == WAITING:
-            return self.filter(not_yet & ~stopped)
+            return self.without_message().exclude(stopped)
         with_message = Q(message__status=state)
-        return self.filter(with_message | (not_yet & stopped) if state == Status.CANCELLED else with_message)
+        return self.filter(with_message | (_NOT_YET & stopped) if state == Status.CANCELLED else with_message)
+
+    def without_message(self) -> Self:
+        """To whom nothing has been written yet, and never will be if the campaign is cancelled."""
+        return self.filter(_NOT_YET)
 
 
 class Recipient(models.Model):

@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
 from crm.models import Creator, Fan
-from crm.paging import Page, page_of, sortings
+from crm.paging import Page, always, page_of, page_through, sortings
 from crm.tests.factories import make_creator, make_fan
 
 SORTINGS = sortings(value="value_cents", seen="last_seen_at", name="sort_name")
@@ -123,6 +124,45 @@ class TestProperties(TestCase):
 
         assert len(seen) == len(set(seen))
         assert set(first) - gone <= set(seen)
+
+
+@pytest.mark.django_db
+class TestThroughSeveralLists:
+    """Creators, then their fans, as one list."""
+
+    WAYS = always(sortings("id"))
+
+    def page(self, creator: Creator, sort: str, **place: Any) -> Page[Any]:
+        lists = [Creator.objects.filter(pk=creator.pk), fans_of(creator)]
+        return page_through(lists, self.WAYS[sort], **place)
+
+    @pytest.mark.parametrize("limit", [1, 2, 3, 4, 5])
+    @pytest.mark.parametrize("sort", ["id", "-id"])
+    def test_the_pages_are_one_list_and_lead_back(self, sort: str, limit: int) -> None:
+        creator = make_creator()
+        expected: list[Any] = [creator, *(make_fan(creator) for _ in range(3))]
+        if sort == "-id":
+            expected.reverse()
+
+        page = self.page(creator, sort, limit=limit)
+        seen = list(page.rows)
+        while page.next:
+            page = self.page(creator, sort, limit=limit, cursor=page.next)
+            seen += page.rows
+        assert seen == expected
+        back = list(page.rows)
+        while page.previous:
+            page = self.page(creator, sort, limit=limit, cursor=page.previous)
+            back[:0] = page.rows
+        assert back == expected
+
+    def test_a_cursor_of_neither_is_refused(self) -> None:
+        creator = make_creator()
+        make_fan(creator)
+        cursor = self.page(creator, "id", limit=1).next
+
+        with pytest.raises(ValidationError):
+            page_of(fans_of(creator), self.WAYS["id"], cursor=cursor)
 
 
 @pytest.mark.django_db

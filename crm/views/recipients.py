@@ -13,15 +13,13 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from crm import exporting
+from crm import exporting, listing
 from crm.models import Campaign, Recipient
-from crm.models.campaigns import EXCLUDED, WAITING, CampaignStatus
+from crm.models.campaigns import EXCLUDED, WAITING
 from crm.models.messages import Status
-from crm.paging import Page, always, page_of, sortings
 from crm.views.access import SignedInRequest, signed_in
 
 TEMPLATE = "crm/campaigns/recipients.html"
-IN_ORDER = always(sortings("id"))["id"]
 #: What a recipient can be in, as the tally counts them.
 STATES = (WAITING, *(state for state in Status.values if state != Status.RECEIVED), EXCLUDED)
 
@@ -33,12 +31,15 @@ def recipients(request: SignedInRequest, public_id: UUID) -> HttpResponse:
     campaign = _find(request, public_id)
     asked = _asked(request)
     try:
-        page = _page(campaign, asked, request.GET.get("cursor", ""))
+        page = listing.recipients(
+            campaign,
+            listing.RECIPIENTS["id"],
+            state=asked.get("state", ""),
+            reason=asked.get("reason", ""),
+            cursor=request.GET.get("cursor", ""),
+        )
     except ValidationError as error:
         raise Http404(str(error)) from error
-    for row in page.rows:
-        # The one of all of them, instead of a join for each.
-        row.campaign = campaign
     context = {
         "campaign": campaign,
         "rows": page.rows,
@@ -73,20 +74,6 @@ def _asked(request: SignedInRequest) -> dict[str, str]:
     state, reason = request.GET.get("state", ""), request.GET.get("reason", "")
     known = {"state": state if state in STATES else "", "reason": reason if reason in Recipient.Exclusion else ""}
     return {name: value for name, value in known.items() if value}
-
-
-def _page(campaign: Campaign, asked: dict[str, str], cursor: str) -> Page[Recipient]:
-    """Those whose messages are in one state are found by these: the other way round, most would be looked at for a few.
-
-    Messages are made in the order of the recipients. In a cancelled campaign some of the cancelled have none.
-    """
-    state = asked.get("state", "")
-    some_have_none = campaign.status == CampaignStatus.CANCELLED and state == Status.CANCELLED
-    if state in ("", WAITING, EXCLUDED) or some_have_none or "reason" in asked:
-        return page_of(_chosen(campaign, asked), IN_ORDER, cursor=cursor)
-    messages = campaign.messages.filter(status=state, campaign_recipient__isnull=False)
-    page = page_of(messages.select_related("campaign_recipient__fan"), IN_ORDER, cursor=cursor)
-    return Page([message.campaign_recipient for message in page.rows], page.next, page.previous)
 
 
 def _chosen(campaign: Campaign, asked: dict[str, str]) -> "QuerySet[Recipient]":

@@ -7,6 +7,7 @@ import pytest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
+from crm import campaigning
 from crm.clock import database_now
 from crm.erasing import erase_fan
 from crm.models import Campaign, Creator, Dispatch, Fan, Membership, Message, Transaction, User
@@ -146,6 +147,26 @@ class TestCampaigns:
         assert everybody["total"] == 3
         act(api, campaign, "retry")
         assert Campaign.objects.get().messages.waiting().count() == 3
+
+    @pytest.mark.parametrize("sort", ["id", "-id"])
+    def test_the_cancelled_are_one_list_with_and_without_a_message(
+        self, api: Client, write: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, sort: str
+    ) -> None:
+        monkeypatch.setattr(campaigning, "ENLIST_AT_ONCE", 2)
+        campaign = write(recipients=5)
+        act(api, campaign, "launch")
+        act(api, campaign, "cancel")
+        asked: dict[str, Any] = {"state": "cancelled", "sort": sort, "limit": 3, "total": "true"}
+
+        first = api.get(f"{LIST}/{campaign['id']}/recipients", asked).json()
+        rest = api.get(first["next"]).json()
+
+        shown = [row["messageId"] is not None for row in (*first["results"], *rest["results"])]
+        assert shown == sorted([True, True, False, False, False], reverse=sort == "id")
+        assert first["total"] == 5
+        assert rest["next"] is None
+        assert api.get(rest["previous"]).json()["results"] == first["results"]
+        assert api.get(f"{LIST}/{campaign['id']}/recipients", {"state": "waiting"}).json()["results"] == []
 
     def test_an_erased_recipient_keeps_the_place_without_a_name(self, api: Client, write: Callable[..., Any]) -> None:
         campaign = write(recipients=2)

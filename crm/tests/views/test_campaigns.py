@@ -26,6 +26,8 @@ from crm.tests.views.asking import text_of
 pytestmark = pytest.mark.django_db
 
 LIST, NEW = "/campaigns", "/campaigns/new"
+#: Those who have no message, of any campaign at times.
+WITHOUT_MESSAGE = r"recipient_to_enlist|sqlite_autoindex_crm_recipient_\d"
 BEACH = "https://files.example.test/beach.jpg"
 
 
@@ -539,8 +541,7 @@ class TestScale:
         ("asked", "index"),
         [
             ({}, "recipient_in_order"),
-            # It goes by those who have no message, of any campaign.
-            ({"state": "waiting"}, r"recipient_to_enlist|sqlite_autoindex_crm_recipient_\d"),
+            ({"state": "waiting"}, WITHOUT_MESSAGE),
             ({"state": "excluded"}, "recipient_left_out"),
             ({"reason": "no_platform_id"}, "recipient_left_out_because"),
             ({"state": "failed"}, "message_of_campaign"),
@@ -559,6 +560,26 @@ class TestScale:
         plan = plan_of_statement(page)
         assert re.search(rf"\b({index})\b", plan), plan
         assert not re.search(r"\bSort\b|TEMP B-TREE", plan), plan
+
+    @pytest.mark.sqlite_only
+    def test_who_was_cancelled_with_and_without_a_message_is_found_by_two_indexes(
+        self, web: Client, creator: Creator, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(campaigning, "ENLIST_AT_ONCE", 5)
+        for _campaign in range(2):
+            campaign = launched(creator, *(make_fan(creator) for _ in range(20)))
+            campaigning.cancel(campaign)
+
+        with CaptureQueriesContext(connection) as queries:
+            page = web.get(address(campaign, "recipients"), {"state": "cancelled"})
+
+        [_before, rows] = page.text.split("<tbody>")
+        assert rows.count(">Cancelled<") == 20
+        asked = [each["sql"] for each in queries.captured_queries if re.search(r"crm_recipient.*LIMIT", each["sql"])]
+        for sql, index in zip(asked, ("message_of_campaign", WITHOUT_MESSAGE), strict=True):
+            plan = plan_of_statement(sql)
+            assert re.search(rf"\b({index})\b", plan), plan
+            assert not re.search(r"\bSort\b|TEMP B-TREE", plan), plan
 
     def test_a_launch_asks_as_much_for_many_as_for_few(self, web: Client, creator: Creator) -> None:
         asked = []
