@@ -62,7 +62,10 @@ def draft(creator: Creator, *, author: "User | None", media_urls: Sequence[str] 
 
 
 def change(campaign: Campaign, *, media_urls: Sequence[str] | None = None, **written: Any) -> Campaign:
-    """Write it differently, while nothing was sent. Raises ValidationError by field, or IllegalCampaignMove."""
+    """Write it differently, while nothing was sent; scheduled for no time any more, it is a draft again.
+
+    Raises ValidationError by field, or IllegalCampaignMove.
+    """
     if campaign.status not in EDITABLE:
         raise IllegalCampaignMove(_("“%(name)s” has begun: its message cannot change.") % {"name": campaign.name})
     return _write(campaign, media_urls, written)
@@ -86,7 +89,10 @@ def _write(campaign: Campaign, media_urls: Sequence[str] | None, written: Mappin
     ]
     _check(campaign, attachments)
     with transaction.atomic():
-        campaign.save()
+        if campaign._state.adding:
+            campaign.save()
+        else:
+            _rewrite(campaign)
         if media_urls is not None and list(media_urls) != campaign.media_urls:
             campaign.attachments.all().delete()
             for attachment in attachments:
@@ -95,6 +101,18 @@ def _write(campaign: Campaign, media_urls: Sequence[str] | None, written: Mappin
         if campaign.status == CampaignStatus.SCHEDULED:
             campaign.attachments.missing().update(upload_at=database_now())
     return campaign
+
+
+def _rewrite(campaign: Campaign) -> None:
+    """Keep what was written. Its status may have moved since it was read: then this comes too late."""
+    to = campaign.status
+    if to == CampaignStatus.SCHEDULED and campaign.scheduled_at is None:
+        to = CampaignStatus.DRAFT
+    said = {name: getattr(campaign, name) for name in WRITTEN}
+    still = Campaign.objects.filter(pk=campaign.pk, status=campaign.status)
+    if not still.update(status=to, updated_at=database_now(), **said):
+        raise IllegalCampaignMove(_("Somebody else has just changed “%(name)s”. Look again.") % {"name": campaign.name})
+    campaign.status = to
 
 
 def _check(campaign: Campaign, attachments: Sequence[Attachment]) -> None:

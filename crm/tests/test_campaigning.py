@@ -162,6 +162,26 @@ class TestWriting:
         with pytest.raises(IllegalCampaignMove):
             campaigning.change(campaign, text="Wait!")
 
+    def test_scheduled_for_no_time_any_more_it_is_a_draft(self, creator: Creator) -> None:
+        campaign = make_campaign(creator, make_fan(creator), scheduled_at=database_now() + timedelta(hours=1))
+        campaigning.launch(campaign)
+
+        campaigning.change(campaign, scheduled_at=None)
+
+        campaign.refresh_from_db()
+        assert (campaign.status, campaign.scheduled_at) == (Campaign.Status.DRAFT, None)
+
+    def test_one_that_began_while_somebody_wrote_stays_as_it_was(self, creator: Creator) -> None:
+        campaign = make_campaign(creator, make_fan(creator), name="First")
+        read_before = Campaign.objects.get(pk=campaign.pk)
+        campaigning.launch(campaign)
+
+        with pytest.raises(IllegalCampaignMove):
+            campaigning.change(read_before, name="Second")
+
+        campaign.refresh_from_db()
+        assert (campaign.status, campaign.name) == (Campaign.Status.RUNNING, "First")
+
 
 class TestLaunching:
     def test_every_fan_gets_one_row_in_their_own_words(self, creator: Creator) -> None:

@@ -18,7 +18,7 @@ from crm.audiences import Audience, Preview
 from crm.clock import database_now
 from crm.forms.campaigns import CampaignForm
 from crm.models import Campaign, Creator, IllegalCampaignMove, Recipient
-from crm.models.campaigns import EDITABLE
+from crm.models.campaigns import EDITABLE, CampaignStatus
 from crm.views.access import SignedInRequest, chosen_creator, require_manager, see_other, signed_in
 
 EDIT = "crm/campaigns/edit.html"
@@ -56,7 +56,7 @@ def _write(request: SignedInRequest, form: CampaignForm, campaign: Campaign | No
     wants_to_save = request.method == "POST" and "preview" not in request.POST
     try:
         if wants_to_save and (saved := form.save(campaign, author=request.user)):
-            messages.success(request, _("Kept. Nothing is sent before you launch it."))
+            messages.success(request, _kept(saved))
             return see_other(reverse("campaign", args=[saved.public_id]))
     except IllegalCampaignMove as error:
         messages.error(request, str(error))
@@ -66,6 +66,12 @@ def _write(request: SignedInRequest, form: CampaignForm, campaign: Campaign | No
         context |= _previewed(form)
     status = HTTPStatus.BAD_REQUEST if wants_to_save else HTTPStatus.OK
     return render(request, EDIT, context, status=status)
+
+
+def _kept(campaign: Campaign) -> str:
+    if campaign.status == CampaignStatus.SCHEDULED:
+        return _("Kept. It is still scheduled.")
+    return _("Kept. Nothing is sent before you launch it.")
 
 
 @require_POST

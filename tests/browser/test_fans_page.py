@@ -89,3 +89,13 @@ def test_a_segment_is_built_and_counts_while_it_is_built(signed_in: Page, live_s
     page.get_by_role("button", name="Save the segment").click()
     expect(page.get_by_role("heading", name="Middle")).to_be_visible()
     assert Segment.objects.get().rule == {"all": [{"valueMin": 10_000}, {"not": {"any": [{"valueMin": 20_000}]}}]}
+
+
+def test_who_builds_faster_than_the_page_answers_loses_no_press(signed_in: Page, live_server: LiveServer) -> None:
+    page = signed_in
+    page.goto(f"{live_server.url}/segments/new")
+
+    page.evaluate("for (const name of ['add-r', 'nest-r']) document.getElementById(name).click()")
+
+    expect(page.locator("#name-r\\.1\\.0")).to_be_visible()
+    expect(page.locator("#name-r\\.0")).to_be_visible()
