@@ -11,8 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from operator import itemgetter
-from typing import Any
-from uuid import uuid4
+from typing import Any, NamedTuple
 
 from django.db import connection
 from django.db.models import QuerySet
@@ -87,8 +86,36 @@ def without_repeats(rows: Sequence[Row], seen: Seen) -> tuple[list[Row], list[Pr
     return first_ones([(row, names_of(row)) for row in rows], seen)
 
 
-def write(creator: Creator, rows: Sequence[Row], *, as_of: datetime, now: datetime, dry: bool = False) -> Outcome:
-    """Write the rows in the caller's transaction; with ``dry`` only say what would become of them."""
+class Newcomer(NamedTuple):
+    """A fan as one row alone tells of them: what is written last of ``_WRITTEN``, and its fingerprint."""
+
+    written: tuple[Any, ...]
+    fingerprint: str
+
+
+def newcomers(rows: Iterable[Row], as_of: datetime) -> dict[int, Newcomer]:
+    """By row number what each row's fan would be if nobody knew them yet. Asks no database: for a thread beside it."""
+    made = {}
+    for row in rows:
+        told = _told(row.values, as_of)
+        written = (*derived(told).values(), *_CONSTANT.values(), *told.values())
+        made[row.row] = Newcomer(written, fingerprint(told))
+    return made
+
+
+def write(
+    creator: Creator,
+    rows: Sequence[Row],
+    *,
+    as_of: datetime,
+    now: datetime,
+    dry: bool = False,
+    prepared: Mapping[int, Newcomer] | None = None,
+) -> Outcome:
+    """Write the rows in the caller's transaction; with ``dry`` only say what would become of them.
+
+    ``prepared`` is what ``newcomers`` said of these rows, if somebody has asked it before.
+    """
     outcome = Outcome()
     waiting, outcome.problems = affordable(creator, rows)
     tag_ids = {} if dry else ensured_ids(creator, waiting)
@@ -101,7 +128,8 @@ def write(creator: Creator, rows: Sequence[Row], *, as_of: datetime, now: dateti
             _count_dry(creator, outcome, plan, changes)
             return outcome
         tags = Tags(tag_ids, {fan["pk"] for row, fan in plan.known if "tags" in row.values}, now)
-        waiting = _insert(creator, plan.new, outcome, journal, as_of=as_of, now=now, tags=tags)
+        known = newcomers(plan.new, as_of) if prepared is None else prepared
+        waiting = _insert(creator, plan.new, known, outcome, journal, now=now, tags=tags)
         _update(changes, outcome, journal, tags)
         journal["tagged"] += tags.write()
     outcome.journal = {name: entries for name, entries in journal.items() if entries}
@@ -181,35 +209,21 @@ def _read(fans: "QuerySet[Fan]") -> list[Known]:
 def _insert(
     creator: Creator,
     rows: Sequence[Row],
+    newcomers: Mapping[int, Newcomer],
     outcome: Outcome,
     journal: dict[str, list[Any]],
     *,
-    as_of: datetime,
     now: datetime,
     tags: Tags,
 ) -> list[Row]:
     """Insert the rows' fans; returns the rows of those whom somebody else has inserted meanwhile."""
     if not rows:
         return []
-    fans = [(uuid4().hex, row, _told(row.values, as_of)) for row in rows]
-    inserted = bulk.insert(
-        Fan,
-        _WRITTEN,
-        [
-            (
-                public_id,
-                creator.pk,
-                creator.platform,
-                now,
-                *derived(told).values(),
-                *_CONSTANT.values(),
-                *told.values(),
-            )
-            for public_id, _row, told in fans
-        ],
-    )
+    fans = list(zip(bulk.public_ids(len(rows)), rows, strict=True))
+    same = creator.pk, creator.platform, now
+    inserted = bulk.insert(Fan, _WRITTEN, [(public_id, *same, *newcomers[row.row].written) for public_id, row in fans])
     raced = []
-    for public_id, row, told in fans:
+    for public_id, row in fans:
         pk = inserted.get(public_id)
         if pk is None:
             raced.append(row)
@@ -217,7 +231,7 @@ def _insert(
         outcome.created += 1
         outcome.fan_ids[row.row] = pk
         tag_ids = tags.ids_of(row)
-        journal["created"].append([public_id, fingerprint(told), tag_ids])
+        journal["created"].append([public_id, newcomers[row.row].fingerprint, tag_ids])
         tags.give(pk, tag_ids)
     return raced
 

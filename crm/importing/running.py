@@ -6,10 +6,11 @@ on. Nothing is done twice, because a chunk that is not the next one cannot be wr
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import datetime
+from functools import partial
 from itertools import islice
 
 import structlog
@@ -135,8 +136,10 @@ class _Chunk:
                 self.problems += read
         if kind == Kind.FANS:
             self.rows, repeats = fans.without_repeats(good, seen)
+            self.write: Callable[..., Outcome] = partial(fans.write, prepared=fans.newcomers(self.rows, job.as_of))
         else:
             self.rows, repeats = payments.without_repeats(job.creator, good, seen)
+            self.write = payments.write
         self.problems += repeats
 
     def do(self, *, dry: bool) -> None:
@@ -149,9 +152,8 @@ class _Chunk:
                     raise
 
     def _do(self, now: datetime, *, dry: bool) -> None:
-        write = fans.write if self.kind == Kind.FANS else payments.write
         with transaction.atomic():
-            outcome = write(self.job.creator, self.rows, as_of=self.job.as_of, now=now, dry=dry)
+            outcome = self.write(self.job.creator, self.rows, as_of=self.job.as_of, now=now, dry=dry)
             problems = sorted([*self.problems, *outcome.problems], key=lambda problem: problem.row)
             self._note(outcome, problems, dry=dry)
             advanced = self.job.advance(

@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Callable
 from typing import Any
-from uuid import uuid4
+from uuid import RFC_4122, UUID, uuid4
 
 import pytest
 from django.db import connection
@@ -113,3 +113,10 @@ def test_more_values_than_sqlite_takes_at_once_go_in_several_statements(imported
         connection.connection.setlimit(limit, before)
 
     assert (job.created_count, Fan.objects.count()) == (25, 25)
+
+
+def test_public_ids_are_random_uuids_that_anybody_would_take_for_python_s_own() -> None:
+    ids = [UUID(each) for each in bulk.public_ids(1000)]
+
+    assert len(set(ids)) == 1000
+    assert {(each.version, each.variant) for each in ids} == {(4, RFC_4122)}
