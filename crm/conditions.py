@@ -328,7 +328,9 @@ CONDITIONS: Mapping[str, Condition] = {
     "blocked": Condition(_FLAG, _("Blocked"), lambda yes, s: s.of_fan(blocked_at__isnull=not yes)),
     "unread": Condition(_FLAG, _("Has unread messages"), lambda yes, s: _flag(s.of_talk(unread_count__gt=0), yes)),
     "unanswered": Condition(
-        _FLAG, _("Waits for an answer"), lambda yes, s: _flag(s.of_talk(last_direction=Direction.IN), yes)
+        _FLAG,
+        _("Waits for an answer"),
+        lambda yes, s: _flag(s.of_talk(last_direction=Direction.IN, closed_at=None), yes),
     ),
     "failed": Condition(_FLAG, _("A message to them needs a look"), lambda yes, s: _flag(_troubled(s), yes)),
     "assigned": Condition(Assignee(), _("Assigned to"), _assigned),

@@ -306,7 +306,7 @@ def _fill(model: type[models.Model], creator: Creator, how_many: int, columns: C
                 expression = _public_id(model, creator)
             elif field.attname == "creator_id":
                 expression = str(creator.pk)
-            elif expression is None and field.primary_key:
+            elif expression is None and (field.primary_key or field.generated):
                 continue
             elif expression is None:
                 expression, value = "%s", field.get_db_prep_save(field.get_default(), connection)

@@ -70,6 +70,9 @@ POST   /messages/onlyfans/preferences                        302       303   303
 GET    /messages/onlyfans/goto                               302       200   200    200     200     200   200   -
 POST   /messages/onlyfans/<conversation>/assign              302       404   403    303     303     303   404   -
        {"to": ""}
+POST   /messages/onlyfans/<conversation>/close               302       404   403    303     303     303   404   -
+POST   /messages/onlyfans/handle                             302       404   403    303     303     303   404   -
+       {"act": "close", "about": "<conversation>"}
 POST   /messages/onlyfans/<conversation>/presence            302       404   200    200     200     200   404   -
 POST   /messages/onlyfans/<conversation>/draft               302       404   403    303     303     303   404   -
        {"text": "Hel"}
@@ -282,6 +285,8 @@ DELETE /api/crm/conversations/<conversation>/assignment      401       404   403
 GET    /api/crm/conversations/<conversation>/messages        401       404   200    200     200     200   404   read
 POST   /api/crm/conversations/<conversation>/messages        401       404   403    202     202     202   404   send
        {"text": "Hello!"}
+POST   /api/crm/conversations/<conversation>/close           401       404   403    200     200     200   404   write
+POST   /api/crm/conversations/<conversation>/reopen          401       404   403    200     200     200   404   write
 POST   /api/crm/conversations/<conversation>/read            401       404   403    204     204     204   404   write
 
 GET    /api/crm/campaigns                                    401       200   200    200     200     200   200   read
@@ -333,6 +338,8 @@ NOT_IDEMPOTENT = {
     "POST /api/auth/token": "makes nothing but tokens, which a kept reply would keep",
     "POST /api/auth/refresh": "a refresh token is good for one use, whoever asks",
     "POST /api/auth/logout": "ends what there is",
+    "POST /api/crm/conversations/<conversation>/close": "creates nothing",
+    "POST /api/crm/conversations/<conversation>/reopen": "creates nothing",
     "POST /api/crm/conversations/<conversation>/read": "creates nothing",
     "POST /api/crm/campaigns/preview": "creates nothing",
     "POST /api/crm/campaigns/<draft>/launch": "the second finds it launched and is 409",

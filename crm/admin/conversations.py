@@ -1,14 +1,18 @@
 """Conversations, messages and their media. What was said is a ledger: staff read it here, verbs write it."""
 
+from typing import Any
+
 from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from crm.admin.tables import FOUND_MAX, Long, OneByOne, ReadOnly, as_uuid, of_fans_found, who, with_part
 from crm.admin.writing import WritesToOne
+from crm.clock import database_now
 from crm.forecast import forecast
-from crm.models import Attachment, Conversation, Creator, Fan, Message
+from crm.models import Attachment, Conversation, Creator, Fan, Message, State
 
 
 class AttachmentInline(ReadOnly, admin.TabularInline):
@@ -16,12 +20,27 @@ class AttachmentInline(ReadOnly, admin.TabularInline):
     fields = ("position", "url", "provider_media_id", "attempts", "upload_at")
 
 
+class StateFilter(admin.SimpleListFilter):
+    title = _("state")
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return list(State.choices)
+
+    def queryset(self, request: HttpRequest, queryset: "QuerySet[Conversation]") -> "QuerySet[Conversation]":
+        chosen = self.value()
+        if chosen is None or chosen not in State.values:
+            return queryset
+        return queryset & Conversation.objects.in_state(State(chosen), database_now())
+
+
 @admin.register(Conversation)
-class ConversationAdmin(WritesToOne, ReadOnly, Long):
-    list_display = ("fan", "creator", "last_text", "last_direction", "unread_count", "last_message_at")
-    list_filter = ("creator",)
+class ConversationAdmin(OneByOne[Conversation], WritesToOne, ReadOnly, Long):
+    list_display = ("fan", "creator", "last_text", "last_direction", "unread_count", "last_message_at", "state")
+    list_filter = ("creator", StateFilter)
     list_select_related = ("fan", "creator")
     search_fields = ("fan",)
+    actions = ("close", "reopen")
     search_help_text = with_part(
         _("By the fan: the beginnings of words of the name or handle, the platform id, or an id of ours.")
     )
@@ -38,6 +57,21 @@ class ConversationAdmin(WritesToOne, ReadOnly, Long):
 
     def fan_of(self, row: Conversation) -> Fan:
         return row.fan
+
+    def has_handle_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("crm.change_conversation")
+
+    @admin.action(description=_("Close"), permissions=["handle"])
+    def close(self, request: HttpRequest, conversations: QuerySet[Conversation]) -> None:
+        self.one_by_one(request, conversations, lambda conversation: conversation.close(by=who(request)))
+
+    @admin.action(description=_("Take back into the list"), permissions=["handle"])
+    def reopen(self, request: HttpRequest, conversations: QuerySet[Conversation]) -> None:
+        self.one_by_one(request, conversations, lambda conversation: conversation.reopen(by=who(request)))
+
+    @admin.display(description=_("state"))
+    def state(self, conversation: Conversation) -> str:
+        return str(conversation.state(timezone.now()).label)
 
 
 @admin.register(Message)

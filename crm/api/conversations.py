@@ -19,7 +19,7 @@ from crm.api.rows import RowShape
 from crm.api.shapes import ProblemShape, Shape, iso, media_urls, page_of, paid_rules
 from crm.conditions import Scope
 from crm.forecast import Forecast, forecasts
-from crm.models import AnsweredMeanwhile, ApiKey, Conversation, Message, User
+from crm.models import AnsweredMeanwhile, ApiKey, Conversation, Message, State, User, WrittenMeanwhile
 from crm.paging import always, sortings
 
 
@@ -47,7 +47,16 @@ class ConversationShape(RowShape):
     lastDirection = serializers.CharField(source="last_direction")
     unreadCount = serializers.IntegerField(source="unread_count")
     assignedTo = PersonShape(source="assigned_to", allow_null=True)
+    state = serializers.SerializerMethodField("state_now")
+    closedAt = serializers.DateTimeField(source="closed_at", allow_null=True)
+    snoozedUntil = serializers.DateTimeField(
+        source="snoozed_until", allow_null=True, help_text="A moment that is past has ended by itself."
+    )
     seq = serializers.IntegerField()
+
+    @extend_schema_field(serializers.ChoiceField(choices=State.choices))
+    def state_now(self, conversation: Conversation) -> str:
+        return conversation.state(timezone.now()).value
 
 
 class MessageShape(RowShape):
@@ -118,7 +127,8 @@ class NewMessageShape(Shape):
 
 #: What a list shows of the three tables; whole rows would be half of its cost.
 SHOWN = (
-    *("creator", "public_id", "last_message_at", "last_text", "last_direction", "unread_count", "seq"),
+    *("creator", "public_id", "last_message_at", "last_text", "last_direction", "unread_count", "seq", "closed_at"),
+    "snoozed_until",
     *("fan__public_id", "fan__platform_id", "fan__handle", "fan__name", "fan__value_cents", "fan__last_seen_at"),
     *("fan__is_priority", "assigned_to__public_id", "assigned_to__username"),
 )
@@ -130,6 +140,7 @@ class ConversationQuery(ListQuery):
     conditions = ("search", "tag", "priority", "unread", "unanswered", "assigned", "failed")
 
     creatorId = serializers.UUIDField(required=False)
+    state = serializers.ChoiceField(required=False, choices=State.choices)
 
 
 class ConversationList(APIView):
@@ -141,6 +152,8 @@ class ConversationList(APIView):
         creators = creators_of(request, query.get("creatorId"))
         scope = Scope(frozenset(creators), timezone.now(), user_of(request).pk, fan="fan__", talk="")
         mine = Conversation.objects.listed().filter(creator__in=list(creators))
+        if state := query.get("state"):
+            mine = mine.in_state(state, scope.now)
         conversations = query.narrowed(mine.select_related("fan", "assigned_to").only(*SHOWN), scope)
 
         def with_creators(rows: Sequence[Conversation]) -> list[dict[str, Any]]:
@@ -230,6 +243,44 @@ class ConversationRead(APIView):
     def post(self, request: Request, conversation_id: str) -> Response:
         _find_for_writing(request, conversation_id).mark_read()
         return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class ClosingShape(Shape):
+    example = {"seenSeq": 89}
+
+    seenSeq = serializers.IntegerField(
+        source="seen",
+        required=False,
+        min_value=0,
+        max_value=2**62,
+        help_text="The `seq` of the conversation as you saw it: 409 when the fan has written since.",
+    )
+
+
+class ConversationClose(APIView):
+    """POST: it is dealt with, and leaves the list until the fan writes again. What is queued stays queued."""
+
+    input_shape = ClosingShape
+
+    @extend_schema(responses={200: ConversationShape, 409: ProblemShape})
+    def post(self, request: Request, conversation_id: str) -> Response:
+        conversation = _find_for_writing(request, conversation_id)
+        shape = ClosingShape(data=request.data)
+        shape.is_valid(raise_exception=True)
+        try:
+            conversation.close(by=user_of(request), **shape.validated_data)
+        except WrittenMeanwhile as error:
+            raise Conflict(str(error)) from error
+        return Response(shown([_find(request, conversation_id)])[0])
+
+
+class ConversationReopen(APIView):
+    """POST: back into the list, whether it was closed or snoozed."""
+
+    @extend_schema(responses={200: ConversationShape})
+    def post(self, request: Request, conversation_id: str) -> Response:
+        _find_for_writing(request, conversation_id).reopen(by=user_of(request))
+        return Response(shown([_find(request, conversation_id)])[0])
 
 
 def _find(request: Request, conversation_id: str) -> Conversation:

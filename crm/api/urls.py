@@ -100,5 +100,7 @@ urlpatterns = [
         conversations.ConversationAssignment,
         "api-conversation-assignment",
     ),
+    address("conversations/{conversation_id}/close", conversations.ConversationClose, "api-conversation-close"),
+    address("conversations/{conversation_id}/reopen", conversations.ConversationReopen, "api-conversation-reopen"),
     address("conversations/{conversation_id}/read", conversations.ConversationRead, "api-conversation-read"),
 ]

@@ -2,12 +2,13 @@
 
 from crm.models.attachments import Attachment
 from crm.models.campaigns import Campaign, IllegalCampaignMove, Tally
-from crm.models.conversations import AnsweredMeanwhile, Conversation, FanNotReachable
+from crm.models.conversations import AnsweredMeanwhile, Conversation, FanNotReachable, WrittenMeanwhile
 from crm.models.creators import Creator, Membership, Platform
 from crm.models.days import Census, Day
 from crm.models.drafts import Draft
 from crm.models.families import TokenFamily
 from crm.models.fans import Fan, Subscription
+from crm.models.handling import State
 from crm.models.imports import IllegalImportMove, Import, ImportChunk, ImportKind, ImportPart, ImportState
 from crm.models.keys import ApiKey
 from crm.models.lines import Dispatch, HoldCause, Line, PauseCause
@@ -62,6 +63,7 @@ __all__ = [
     "Segment",
     "Session",
     "Snippet",
+    "State",
     "StateForbids",
     "Subscription",
     "SubscriptionEvent",
@@ -72,6 +74,7 @@ __all__ = [
     "Transaction",
     "User",
     "Worker",
+    "WrittenMeanwhile",
 ]
 
 translate_names("crm")

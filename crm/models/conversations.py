@@ -14,8 +14,9 @@ from django.utils.translation import gettext as _
 
 from crm.clock import database_now
 from crm.models.attachments import Attachment, content_errors
-from crm.models.creators import Creator, Membership, visible_to
+from crm.models.creators import Creator, visible_to
 from crm.models.fans import Fan
+from crm.models.handling import LISTED_AT, HandledQuerySet, State
 from crm.models.lines import Line
 from crm.models.messages import Direction, Message, Status
 
@@ -42,16 +43,23 @@ class AnsweredMeanwhile(Exception):
         self.message = message
 
 
-class ConversationQuerySet(models.QuerySet["Conversation"]):
+class WrittenMeanwhile(Exception):
+    """The fan has written since somebody last looked."""
+
+    def __init__(self) -> None:
+        super().__init__(_("The fan has just written."))
+
+
+class ConversationQuerySet(HandledQuerySet):
     def for_user(self, user: "User | AnonymousUser") -> Self:
         return self.filter(visible_to(user))
 
     def listed(self) -> Self:
         """What the inbox lists. A conversation begun by a campaign is not in it until the fan answers."""
-        return self.filter(last_message_at__isnull=False)
+        return self.filter(listed_at__isnull=False)
 
     def newest_first(self) -> Self:
-        return self.listed().order_by("-last_message_at", "-id")
+        return self.listed().order_by("-listed_at", "-id")
 
     def with_fan(self, fan: Fan) -> "Conversation":
         """The conversation with this fan, begun now if there was none."""
@@ -82,6 +90,16 @@ class Conversation(models.Model):
         blank=True,
         related_name="assigned_conversations",
     )
+    closed_at = models.DateTimeField(null=True, blank=True, help_text="Dealt with, until the fan writes again.")
+    snoozed_until = models.DateTimeField(
+        null=True, blank=True, help_text="Out of the list until then. A moment that is past has ended by itself."
+    )
+    listed_at = models.GeneratedField(
+        expression=LISTED_AT,
+        output_field=models.DateTimeField(null=True),
+        db_persist=True,
+        help_text="Where it stands in the list: at its last message, or where a snooze ends that is later.",
+    )
     seq = models.PositiveBigIntegerField(default=0)
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -89,26 +107,48 @@ class Conversation(models.Model):
 
     class Meta:
         indexes = [
-            # The inbox list, newest first.
+            # Every conversation, newest first: the API and the admin.
             models.Index(fields=["creator", "-last_message_at", "-id"], name="conversation_list"),
+            # The inbox list, mine only. Of two that seem as good to SQLite it takes the one that was there first.
+            models.Index(
+                fields=["assigned_to", "creator", "-listed_at", "-id"],
+                condition=Q(assigned_to__isnull=False, closed_at__isnull=True),
+                name="conversation_assigned",
+            ),
+            # The inbox list, newest first. The others end in the key, too: else SQLite would take this one for them.
+            models.Index(
+                fields=["creator", "-listed_at", "-id"], condition=Q(closed_at__isnull=True), name="conversation_open"
+            ),
             # The inbox list, unread only.
             models.Index(
-                fields=["creator", "-last_message_at"], condition=Q(unread_count__gt=0), name="conversation_unread"
+                fields=["creator", "-listed_at", "-id"], condition=Q(unread_count__gt=0), name="conversation_unread"
             ),
             # The inbox list, what waits for an answer only.
             models.Index(
-                fields=["creator", "-last_message_at"],
-                condition=Q(last_direction=Direction.IN),
+                fields=["creator", "-listed_at", "-id"],
+                condition=Q(last_direction=Direction.IN, closed_at__isnull=True),
                 name="conversation_unanswered",
             ),
-            # The inbox list, mine only.
+            # The inbox list, closed only.
             models.Index(
-                fields=["assigned_to", "-last_message_at"],
-                condition=Q(assigned_to__isnull=False),
-                name="conversation_assigned",
+                fields=["creator", "-listed_at", "-id"],
+                condition=Q(closed_at__isnull=False),
+                name="conversation_closed",
+            ),
+            # The inbox list, snoozed only. Which snooze ended last?
+            models.Index(
+                fields=["creator", "snoozed_until"],
+                condition=Q(snoozed_until__isnull=False),
+                name="conversation_snoozed",
             ),
             # What changed since?
             models.Index(fields=["creator", "seq"], name="conversation_changes"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(closed_at__isnull=True) | Q(snoozed_until__isnull=True),
+                name="conversation_closed_or_snoozed",
+            )
         ]
 
     def __str__(self) -> str:
@@ -191,23 +231,27 @@ class Conversation(models.Model):
     ) -> Message:
         """Add the fan's message; the same ``platform_id`` twice gives the first one back and counts once.
 
-        It counts as unread if it ``is_news``: what is read from an old chat is not.
+        If it ``is_news``, it counts as unread, and brings a conversation that was closed or snoozed back into the list,
+        whenever it was written: nobody has seen it yet. What is read from an old chat is none.
         """
-        message, is_new = self._add(
-            direction=Direction.IN,
-            status=Status.RECEIVED,
-            text=text,
-            price_cents=price_cents,
-            platform_id=platform_id,
-            at=written_at,
-        )
-        if is_new and is_news:
-            Conversation.objects.filter(pk=self.pk).update(unread_count=F("unread_count") + 1)
-        if is_new:
-            Fan.objects.filter(pk=self.fan_id).filter(
-                Q(last_seen_at__isnull=True) | Q(last_seen_at__lt=written_at)
-            ).update(last_seen_at=written_at)
+        with transaction.atomic():
+            message, is_new = self._add(
+                direction=Direction.IN,
+                status=Status.RECEIVED,
+                text=text,
+                price_cents=price_cents,
+                platform_id=platform_id,
+                at=written_at,
+            )
+            if is_new:
+                self._heard_from_fan(written_at, is_news=is_news)
         return message
+
+    def _heard_from_fan(self, at: datetime, *, is_news: bool) -> None:
+        if is_news:
+            self._alone.update(unread_count=F("unread_count") + 1, closed_at=None, snoozed_until=None)
+        seen_before = Q(last_seen_at__isnull=True) | Q(last_seen_at__lt=at)
+        Fan.objects.filter(seen_before, pk=self.fan_id).update(last_seen_at=at)
 
     def show_sent(
         self, *, text: str, platform_id: str, sent_at: datetime, price_cents: int = 0, is_mass: bool = False
@@ -273,33 +317,41 @@ class Conversation(models.Model):
             unread_count=F("unread_count") - 1, seq=seq
         )
 
+    def close(self, *, by: "User | None" = None, seen: int | None = None) -> None:
+        """It is dealt with, until the fan writes again.
+
+        ``seen`` is the ``seq`` as of which somebody saw it. Raises WrittenMeanwhile, and leaves it open, when the fan
+        has written since.
+        """
+        if not self._alone.close(by=by, seen=seen) and self._alone.filter(closed_at=None).exists():
+            raise WrittenMeanwhile
+
+    def reopen(self, *, by: "User | None" = None) -> None:
+        """Back into the list, whether it was closed or snoozed."""
+        self._alone.reopen(by=by)
+
     def assign(self, to: "User | None") -> None:
         """Give it to somebody who may write for the creator, or to nobody. Raises ValidationError on "assigned_to"."""
-        if (
-            to
-            and not Membership.objects.filter(
-                user=to, user__is_active=True, creator=self.creator_id, role__in=Membership.WRITERS
-            ).exists()
-        ):
-            raise ValidationError({"assigned_to": _("Nobody of this creator's team who may write has this id.")})
-        with transaction.atomic():
-            self.seq = Line.objects.stamp(self.creator_id)
-            self.assigned_to = to
-            self.save(update_fields=["assigned_to", "seq"])
+        self._alone.assign(to)
+        self.assigned_to = to
 
     def mark_read(self) -> None:
         """Nothing here is unread any more."""
-        with transaction.atomic():
-            seq = Line.objects.stamp(self.creator_id)
-            if not Conversation.objects.filter(pk=self.pk, unread_count__gt=0).update(unread_count=0, seq=seq):
-                transaction.set_rollback(True)
+        self._alone.mark_read()
 
     def mark_unread(self) -> None:
         """Somebody wants to come back to it: it counts as one that nobody has read."""
-        with transaction.atomic():
-            seq = Line.objects.stamp(self.creator_id)
-            if not Conversation.objects.filter(pk=self.pk, unread_count=0).update(unread_count=1, seq=seq):
-                transaction.set_rollback(True)
+        self._alone.mark_unread()
+
+    def state(self, now: datetime) -> State:
+        """Where the inbox has it at this moment."""
+        if self.closed_at:
+            return State.CLOSED
+        return State.SNOOZED if self.snoozed_until and self.snoozed_until > now else State.OPEN
+
+    @property
+    def _alone(self) -> ConversationQuerySet:
+        return Conversation.objects.filter(pk=self.pk)
 
     def keep_order(self, message: Message) -> int:
         """Raise what waits before it to its priority; the answer is the one it needs to stay before the later ones.

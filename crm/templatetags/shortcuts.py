@@ -14,6 +14,7 @@ def shortcuts() -> list[tuple[tuple[str, ...], str]]:
         (("r",), _("Reply")),
         (("n",), _("Write a note")),
         (("t",), _("Add a tag")),
+        (("e",), _("Close it, or take it back")),
         (("a",), _("Assign to me, or give it back")),
         (("u",), _("Mark as unread")),
         (("/",), _("Search")),

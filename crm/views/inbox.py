@@ -19,6 +19,7 @@ from crm.finding import find_in_inbox
 from crm.forms import ReplyForm
 from crm.inbox import ALL, COUNTED_MAX, VIEWS, counts, listed, tags_of, with_tags
 from crm.models import Conversation, Creator, Dispatch, Draft, Line
+from crm.views import done
 from crm.views.access import SignedInRequest, chosen_creator, creators_of
 from crm.views.notices import Notice, notices_for
 from crm.views.thread import held, thread_of
@@ -113,30 +114,28 @@ def list_context(request: SignedInRequest, chosen: Conversation | None, seen: Ov
     """The list, or what was found by ``q`` in its place."""
     if query := request.GET.get("q", "").strip():
         found = find_in_inbox(request.creator, query)
-        return {"query": query, "found": found, "carry": query_string(_carried(request)), "notices": seen.notices}
-    scope = Scope(frozenset([request.creator.pk]), seen.now, request.user.pk, fan="fan__", talk="")
-    name = request.GET.get("show") if request.GET.get("show") in VIEWS else ALL
-    assert name
+        return {"query": query, "found": found, "carry": query_string(carried(request)), "notices": seen.notices}
+    scope, name = scope_of(request, seen.now), view_name(request)
     rows = with_tags(listed(VIEWS[name], scope).newest_first()).select_related("fan", "assigned_to")
     page = list(rows.filter(_from_cursor(request.GET.get("before", "")))[: PAGE + 1])
     shown, is_first = page[:PAGE], "before" not in request.GET
-    if chosen and chosen.last_message_at and name != ALL:
+    if chosen and chosen.listed_at and name != ALL:
         shown = _with_opened(page, chosen, is_first=is_first)
-    numbers, carried = counts(scope), _carried(request)
+    numbers, kept = counts(scope), carried(request)
     opened = {"chosen": str(chosen.public_id)} if chosen else {}
     return {
         "rows": [(row, tags_of(row)) for row in shown],
-        "older": query_string(carried | {"before": _cursor(page[PAGE - 1])}) if len(page) > PAGE else "",
+        "older": query_string(kept | {"before": _cursor(page[PAGE - 1])}) if len(page) > PAGE else "",
         "is_first_page": is_first,
-        "newest": query_string({key: value for key, value in carried.items() if key != "before"}),
+        "newest": query_string({key: value for key, value in kept.items() if key != "before"}),
         "view": VIEWS[name],
         "view_name": name,
         "views": [(key, view, numbers[key]) for key, view in VIEWS.items()],
         "counted_max": COUNTED_MAX,
-        "carry": query_string(carried),
+        "carry": query_string(kept),
         "notices": seen.notices,
         "list_address": reverse("conversation_list")
-        + query_string(carried | opened | {"of": str(request.creator.public_id)}),
+        + query_string(kept | opened | {"of": str(request.creator.public_id)}),
         "seen": seen,
     }
 
@@ -152,7 +151,16 @@ def _with_opened(page: list[Conversation], chosen: Conversation, *, is_first: bo
 
 
 def _age(row: Conversation) -> Any:
-    return row.last_message_at, row.pk
+    return row.listed_at, row.pk
+
+
+def scope_of(request: SignedInRequest, now: datetime) -> Scope:
+    return Scope(frozenset([request.creator.pk]), now, request.user.pk, fan="fan__", talk="")
+
+
+def view_name(request: SignedInRequest) -> str:
+    name = request.GET.get("show", ALL)
+    return name if name in VIEWS else ALL
 
 
 def thread_context(request: SignedInRequest, chosen: Found, seen: Overview) -> Context:
@@ -168,9 +176,10 @@ def thread_context(request: SignedInRequest, chosen: Found, seen: Overview) -> C
         "address": address_of(request, chosen),
         "thread": thread,
         "seen": seen,
-        "thread_address": reverse("messages", args=[chosen.public_id]) + query_string(_carried(request) | stretch),
+        "thread_address": reverse("messages", args=[chosen.public_id]) + query_string(carried(request) | stretch),
         "older_address": reverse("messages", args=[chosen.public_id]),
-        "acts_query": query_string(_carried(request) | stretch),
+        "carry": query_string(carried(request)),
+        "acts_query": query_string(carried(request) | stretch),
     }
 
 
@@ -179,22 +188,26 @@ def whole_page(
 ) -> HttpResponse:
     seen = overview(request)
     context = list_context(request, chosen, seen) | thread_context(request, chosen, seen)
-    return render(request, TEMPLATE, context | {"form": form}, status=status)
+    return render(request, TEMPLATE, context | {"form": form, "done": done.told(request)}, status=status)
 
 
 def thread_alone(request: SignedInRequest, chosen: Found, **more: Any) -> HttpResponse:
     seen = overview(request)
-    response = render(request, f"{TEMPLATE}#thread", thread_context(request, chosen, seen) | more)
+    response = render(request, f"{TEMPLATE}#thread_update", thread_context(request, chosen, seen) | more)
     # The page drops an answer that is older than what it shows.
     response["Huntaze-Seq"] = str(seen.seq)
     return response
 
 
 def address_of(request: SignedInRequest, chosen: Conversation) -> str:
-    return reverse("conversation", args=[chosen.public_id]) + query_string(_carried(request))
+    return reverse("conversation", args=[chosen.public_id]) + query_string(carried(request))
 
 
-def _carried(request: SignedInRequest) -> dict[str, str]:
+def inbox_address(request: SignedInRequest) -> str:
+    return reverse("inbox") + query_string(carried(request))
+
+
+def carried(request: SignedInRequest) -> dict[str, str]:
     """The view and the page of the list, or the words looked for, which every link within the inbox keeps."""
     return {name: request.GET[name] for name in ("show", "before", "q") if request.GET.get(name)}
 
@@ -212,8 +225,8 @@ def as_uuid(text: str | None) -> UUID | None:
 
 def _cursor(row: Conversation) -> str:
     """Where the next page begins: by value, so a row that moves up meanwhile moves no page."""
-    assert row.last_message_at, "the list shows no other"
-    return f"{(row.last_message_at - EPOCH) // timedelta(microseconds=1)}.{row.public_id}"
+    assert row.listed_at, "the list shows no other"
+    return f"{(row.listed_at - EPOCH) // timedelta(microseconds=1)}.{row.public_id}"
 
 
 def _from_cursor(cursor: str) -> Q:
@@ -223,4 +236,4 @@ def _from_cursor(cursor: str) -> Q:
     except (ValueError, OverflowError):
         return Q()
     same = Conversation.objects.filter(public_id=last).values("id")
-    return Q(last_message_at__lte=at) & (Q(last_message_at__lt=at) | Q(id__lt=Subquery(same)))
+    return Q(listed_at__lte=at) & (Q(listed_at__lt=at) | Q(id__lt=Subquery(same)))

@@ -35,6 +35,7 @@ const ACTS = {
   r: () => composer()?.focus(),
   n: () => onCard(".note-form textarea"),
   t: () => onCard("#card-tag"),
+  e: () => document.querySelector("#handling button")?.click(),
   a: () => document.querySelector(".assignment button")?.click(),
   u: () => document.getElementById("mark-unread")?.requestSubmit(),
   "/": () => document.getElementById("inbox-search")?.focus(),

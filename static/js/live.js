@@ -83,6 +83,13 @@ document.addEventListener("htmx:beforeSwap", (event) => {
   if (isLate || (!isOlderPage && isOfAnotherStretch)) event.detail.shouldSwap = false;
 });
 
+// The buttons above a thread come with it: those of the conversation that was open before are no news.
+document.addEventListener("htmx:oobBeforeSwap", (event) => {
+  const { target, fragment } = event.detail;
+  const incoming = fragment.querySelector("[data-handles]") ?? fragment;
+  if (target.dataset.handles !== incoming.dataset?.handles) event.detail.shouldSwap = false;
+});
+
 // --- The row under the pointer does not move: rows change in place, the new order waits
 
 function holdOrder(event) {
@@ -173,6 +180,10 @@ function sayNew(last) {
 document.addEventListener("click", (event) => {
   if (event.target.closest("#list-held")) releaseOrder();
   if (event.target.closest("#to-newest")) scroller().scrollTop = 0;
+  if (event.target.closest("[data-done]")) {
+    document.getElementById("done").replaceChildren();
+    toRow();
+  }
 });
 document.addEventListener(
   "scroll",
@@ -240,9 +251,18 @@ function opened(event) {
   arrived();
   const composer = document.querySelector("#composer textarea");
   const hasList = Boolean(document.getElementById("list")?.offsetParent);
-  // Whoever clicks wants to write; whoever moves by keyboard stays in the list; where the list is gone, start at the top.
+  const { verb, triggeringEvent } = event.detail.requestConfig;
+  // Whoever closed one goes on in the list; whoever clicks wants to write; whoever moves by keyboard stays in the list; where
+  // the list is gone, start at the top.
   if (!hasList) document.getElementById("thread-title")?.focus();
-  else if (composer && canHover.matches && event.detail.requestConfig.triggeringEvent?.detail) composer.focus();
+  else if (verb === "post") toRow();
+  else if (composer && canHover.matches && triggeringEvent?.detail) composer.focus();
+}
+
+// What is open, or the view where nothing is.
+function toRow() {
+  const places = ["#list .row [aria-current]", "#thread-title", "#list .views [aria-current]"];
+  places.map((place) => document.querySelector(place)).find((place) => place?.getClientRects().length)?.focus();
 }
 
 function arrived() {

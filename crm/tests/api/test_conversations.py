@@ -266,6 +266,49 @@ def test_nobody_reads_anything_without_signing_in(client: Client) -> None:
     assert client.get(LIST).status_code == 401
 
 
+class TestClosing:
+    def test_closes_and_reopens(self, api: Client, creator: Creator) -> None:
+        place = f"{LIST}/{make_conversation(creator, unread_count=1).public_id}"
+
+        closed = api.post(f"{place}/close", content_type="application/json").json()
+        assert (closed["state"], closed["unreadCount"]) == ("closed", 0)
+        assert closed["closedAt"] is not None
+
+        reopened = api.post(f"{place}/reopen").json()
+        assert (reopened["state"], reopened["closedAt"]) == ("open", None)
+
+    def test_whoever_has_not_seen_what_the_fan_wrote_closes_nothing(self, api: Client, creator: Creator) -> None:
+        talk = make_conversation(creator)
+        place = f"{LIST}/{talk.public_id}"
+        seen = api.get(place).json()["seq"]
+        talk.receive(text="Wait!", platform_id="1", written_at=database_now())
+
+        refused = api.post(f"{place}/close", {"seenSeq": seen}, content_type="application/json")
+        assert refused.status_code == 409
+        assert refused.json()["detail"] == "The fan has just written."
+        assert api.get(place).json()["state"] == "open"
+
+        now = api.get(place).json()["seq"]
+        assert api.post(f"{place}/close", {"seenSeq": now}, content_type="application/json").status_code == 200
+
+    def test_the_list_has_those_of_every_state_or_of_one(self, api: Client, creator: Creator) -> None:
+        make_conversation(creator, last_direction="in")
+        closed = make_conversation(creator, last_direction="in")
+        closed.close()
+
+        assert len(api.get(LIST).json()["results"]) == 2
+        assert [row["id"] for row in api.get(f"{LIST}?state=closed").json()["results"]] == [str(closed.public_id)]
+        for query in ("state=open", "unanswered=true"):
+            assert str(closed.public_id) not in api.get(f"{LIST}?{query}").content.decode()
+
+    def test_who_only_looks_on_closes_nothing(self, client: Client) -> None:
+        viewer = make_user()
+        conversation = make_conversation(make_creator(viewer, role=Membership.Role.VIEWER))
+        client.force_login(viewer)
+
+        assert client.post(f"{LIST}/{conversation.public_id}/close").status_code == 403
+
+
 class TestGuard:
     def test_who_has_not_seen_the_latest_answer_is_told_and_writes_nothing(
         self, api: Client, conversation: Conversation

@@ -10,9 +10,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from crm import inbox
+from crm.conditions import Scope
 from crm.models import Attachment, Conversation, Creator, Dispatch, Membership, Message, Tag, User
 from crm.models.messages import Status
 from crm.tests.factories import make_conversation, make_creator, make_fan, make_membership, make_message, make_user
+from crm.tests.plans import plan_of
 
 pytestmark = pytest.mark.django_db
 
@@ -36,11 +38,41 @@ def everybody(creator: Creator, user: User) -> None:
     make_conversation(fan=make_fan(creator, name="Unanswered"), last_direction=Message.Direction.IN)
     make_conversation(fan=make_fan(creator, name="Priority", is_priority=True))
     make_message(make_conversation(fan=make_fan(creator, name="Failed")), status=Status.FAILED)
+    make_conversation(fan=make_fan(creator, name="Closed"), closed_at=timezone.now())
     stranger = make_creator(make_user())
     make_message(make_conversation(stranger, unread_count=1, assigned_to=user), status=Status.UNKNOWN)
 
 
-@pytest.mark.parametrize("name", ["Unread", "Mine", "Unanswered", "Priority", "Failed"])
+def scope_of(creator: Creator, user: User) -> Scope:
+    return Scope(frozenset([creator.pk]), timezone.now(), user.pk, fan="fan__", talk="")
+
+
+@pytest.mark.parametrize(
+    ("name", "index"),
+    [
+        ("all", "conversation_open"),
+        ("unread", "conversation_unread"),
+        ("mine", "conversation_assigned|conversation_open"),
+        ("unanswered", "conversation_unanswered"),
+        ("closed", "conversation_closed"),
+    ],
+)
+def test_a_view_passes_over_no_conversation_of_another_state(
+    creator: Creator, user: User, name: str, index: str
+) -> None:
+    rows = inbox.listed(inbox.VIEWS[name], scope_of(creator, user))
+
+    assert re.search(index, plan_of(rows.newest_first()[:51]))
+
+
+def test_of_a_creator_who_has_just_gone_nothing_is_counted(creator: Creator, user: User) -> None:
+    scope = scope_of(creator, user)
+    creator.delete()
+
+    assert inbox.counts(scope) == dict.fromkeys(inbox.VIEWS, 0)
+
+
+@pytest.mark.parametrize("name", ["Unread", "Mine", "Unanswered", "Priority", "Failed", "Closed"])
 @pytest.mark.usefixtures("everybody")
 def test_each_view_shows_its_own_and_every_page_counts_all(signed_in: Client, name: str) -> None:
     page = signed_in.get(reverse("inbox"), {"show": name.lower()})
@@ -53,6 +85,7 @@ def test_each_view_shows_its_own_and_every_page_counts_all(signed_in: Client, na
         "Unanswered": "1",
         "Priority fans": "1",
         "Failed": "1",
+        "Closed": "",
     }
 
 

@@ -1,0 +1,139 @@
+"""What a team does with conversations, with one as with many: close, snooze, give to somebody, read.
+
+Every verb is about the rows of its queryset, changes those to which it applies, and returns their public ids: what an
+undo has to name. All of one creator change in one transaction, with one ``seq``.
+"""
+
+import uuid
+from collections import defaultdict
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Self
+
+import structlog
+from django.core.exceptions import ValidationError
+from django.db import models, transaction
+from django.db.models import Exists, F, OuterRef, Q
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from crm.clock import database_now
+from crm.models.creators import Membership
+from crm.models.lines import Line
+from crm.models.messages import Direction, Message
+
+if TYPE_CHECKING:
+    from crm.models.conversations import Conversation
+    from crm.models.users import User
+
+    Conversations = models.QuerySet[Conversation]
+else:
+    Conversations = models.QuerySet
+
+log = structlog.get_logger(__name__)
+
+
+class State(models.TextChoices):
+    """Where the inbox has a conversation. It is no column, because a snooze ends by the clock."""
+
+    OPEN = "open", _("Open")
+    SNOOZED = "snoozed", _("Snoozed")
+    CLOSED = "closed", _("Closed")
+
+
+class HandledQuerySet(Conversations):
+    def awake(self, now: datetime) -> Self:
+        """Those that the list has now, closed ones among them. What is snoozed stands in it at a later moment."""
+        return self.filter(listed_at__lte=now)
+
+    def open(self, now: datetime) -> Self:
+        return self.awake(now).filter(closed_at=None)
+
+    def snoozed(self, now: datetime) -> Self:
+        return self.filter(snoozed_until__gt=now)
+
+    def closed(self) -> Self:
+        return self.filter(closed_at__isnull=False)
+
+    def in_state(self, state: State, now: datetime) -> Self:
+        if state == State.CLOSED:
+            return self.closed()
+        return self.open(now) if state == State.OPEN else self.snoozed(now)
+
+    def close(self, *, by: "User | None" = None, seen: int | None = None) -> list[uuid.UUID]:
+        """They are dealt with: they leave the list until the fan writes again. What was unread counts as read.
+
+        ``seen`` is the ``seq`` of what is closed, as somebody saw it: where the fan has written since, it stays open.
+        What is queued stays queued.
+        """
+        is_open = Q(closed_at=None)
+        if seen is not None:
+            is_open &= ~_written_after(seen)
+        closed = self._change(is_open, closed_at=database_now, snoozed_until=None, unread_count=0)
+        _log("closed", closed, by)
+        return closed
+
+    def reopen(self, *, by: "User | None" = None) -> list[uuid.UUID]:
+        """Back into the list, from the closed ones or from the snoozed ones, to where they stood."""
+        away = Q(closed_at__isnull=False) | Q(snoozed_until__gt=database_now())
+        reopened = self._change(away, closed_at=None, snoozed_until=None)
+        _log("reopened", reopened, by)
+        return reopened
+
+    def assign(self, to: "User | None") -> list[uuid.UUID]:
+        """Give them to somebody who may write for their creators, or to nobody.
+
+        Raises ValidationError on "assigned_to", and has then changed nothing.
+        """
+        creators = set(self.order_by().values_list("creator_id", flat=True))
+        if to:
+            writes = Membership.objects.filter(user=to, user__is_active=True, role__in=Membership.WRITERS)
+            if creators.difference(writes.values_list("creator_id", flat=True)):
+                raise ValidationError(
+                    {"assigned_to": gettext("Nobody of this creator's team who may write has this id.")}
+                )
+        other = ~Q(assigned_to=to) | Q(assigned_to=None) if to else Q(assigned_to__isnull=False)
+        return self._change(other, assigned_to=to)
+
+    def mark_read(self) -> list[uuid.UUID]:
+        """Nothing in them is unread any more."""
+        return self._change(Q(unread_count__gt=0), unread_count=0)
+
+    def mark_unread(self) -> list[uuid.UUID]:
+        """Somebody wants to come back to them: they count as ones that nobody has read, and closed ones open."""
+        return self._change(Q(unread_count=0), unread_count=1, closed_at=None)
+
+    def _change(self, applies: Q, **values: Any) -> list[uuid.UUID]:
+        """``values`` for those to which the change ``applies``; a value may be asked for once the line is locked."""
+        keys: dict[int, list[int]] = defaultdict(list)
+        for creator_id, key in self.order_by("creator_id").values_list("creator_id", "pk"):
+            keys[creator_id].append(key)
+        changed: list[uuid.UUID] = []
+        for creator_id, theirs in keys.items():
+            with transaction.atomic():
+                seq = Line.objects.stamp(creator_id)
+                rows = self.model._default_manager.filter(applies, pk__in=theirs)
+                public_ids = list(rows.values_list("public_id", flat=True))
+                now = {name: value() if callable(value) else value for name, value in values.items()}
+                if not rows.update(seq=seq, **now):
+                    transaction.set_rollback(True)
+            changed += public_ids
+        return changed
+
+
+def _written_after(seq: int) -> Q:
+    """The fan has written since. By the creator's numbers: what is young is little, whatever the thread has."""
+    theirs = Message.objects.filter(creator=OuterRef("creator"), conversation=OuterRef("pk"))
+    return Q(Exists(theirs.filter(direction=Direction.IN, seq__gt=seq)))
+
+
+def _log(event: str, conversations: list[uuid.UUID], by: "User | None") -> None:
+    if conversations:
+        names = [str(public_id) for public_id in conversations]
+        log.info(event, conversations=names, user=by.pk if by else None)
+
+
+#: Where a conversation stands in the list: at its last message, or at the end of a snooze that is later. So what is
+#: snoozed lies before all others, out of sight until then, and comes back at the top by the clock alone.
+LISTED_AT = models.Case(
+    models.When(snoozed_until__gt=F("last_message_at"), then="snoozed_until"), default="last_message_at"
+)

@@ -1,0 +1,188 @@
+"""Closing conversations on the page: where it leads, how it is taken back, and who may."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from crm.clock import database_now
+from crm.models import Conversation, Creator, Membership
+from crm.models.messages import Status
+from crm.tests.factories import make_conversation, make_creator, make_fan, make_message, make_user
+from crm.tests.views.asking import text_of
+from crm.tests.views.test_inbox import names_in
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def talks(creator: Creator) -> list[Conversation]:
+    """The newest first."""
+    now = database_now()
+    return [
+        make_conversation(fan=make_fan(creator, name=name), last_message_at=now - timedelta(hours=hours))
+        for hours, name in enumerate(("Ann", "Bo", "Cy"))
+    ]
+
+
+def place(name: str, talk: Conversation) -> str:
+    return reverse(name, args=[talk.public_id])
+
+
+def about(*talks: Conversation) -> list[str]:
+    return [str(talk.public_id) for talk in talks]
+
+
+def hidden_in(page: Any, name: str) -> str:
+    """What the page posts under this name with its button to close."""
+    form = page.content.decode().split('id="handling"')[1]
+    return str(form.split(f'name="{name}" value="')[1].split('"')[0])
+
+
+def state_of(talk: Conversation) -> Any:
+    return Conversation.objects.get(pk=talk.pk).state(database_now())
+
+
+class TestClose:
+    def test_the_next_one_of_the_list_opens(self, signed_in: Client, talks: list[Conversation]) -> None:
+        ann, bo, cy = talks
+
+        for closed, next_one in ((bo, place("conversation", cy)), (cy, place("conversation", ann))):
+            answer = signed_in.post(place("close_conversation", closed))
+            assert (answer.status_code, answer.headers["Location"]) == (303, next_one)
+        assert signed_in.post(place("close_conversation", ann)).headers["Location"] == reverse("inbox")
+
+        assert names_in(signed_in.get(reverse("inbox"))) == []
+        assert names_in(signed_in.get(reverse("inbox"), {"show": "closed"})) == ["Ann", "Bo", "Cy"]
+
+    def test_the_next_one_is_of_the_view_that_is_shown(self, signed_in: Client, talks: list[Conversation]) -> None:
+        ann, _bo, cy = talks
+        for each in (ann, cy):
+            Conversation.objects.filter(pk=each.pk).update(last_direction="in")
+
+        answer = signed_in.post(f"{place('close_conversation', ann)}?show=unanswered")
+
+        assert answer.headers["Location"] == f"{place('conversation', cy)}?show=unanswered"
+
+    def test_beside_what_was_searched_it_stays_open(self, signed_in: Client, talks: list[Conversation]) -> None:
+        answer = signed_in.post(f"{place('close_conversation', talks[0])}?q=ann")
+
+        assert answer.headers["Location"] == f"{place('conversation', talks[0])}?q=ann"
+
+    def test_it_is_said_once_and_taken_back(self, signed_in: Client, talks: list[Conversation]) -> None:
+        page = signed_in.post(place("close_conversation", talks[0]), follow=True)
+        assert "Ann is closed. Undo" in text_of(page)
+        assert "Ann is closed." not in text_of(signed_in.get(reverse("inbox")))
+
+        answer = signed_in.post(reverse("handle_conversations"), {"act": "reopen", "about": about(talks[0])})
+
+        assert answer.headers["Location"] == place("conversation", talks[0])
+        assert state_of(talks[0]) == "open"
+
+    def test_the_same_button_opens_it_again(self, signed_in: Client, talks: list[Conversation]) -> None:
+        talks[0].close()
+        assert "Reopen" in text_of(signed_in.get(place("conversation", talks[0])))
+
+        signed_in.post(place("close_conversation", talks[0]), {"act": "reopen"})
+
+        assert state_of(talks[0]) == "open"
+
+    def test_what_waits_goes_out_all_the_same(self, signed_in: Client, talks: list[Conversation]) -> None:
+        waiting = make_message(talks[0], status=Status.QUEUED)
+
+        signed_in.post(place("close_conversation", talks[0]))
+
+        waiting.refresh_from_db()
+        assert waiting.status == Status.QUEUED
+
+    def test_what_the_fan_wrote_since_the_page_was_made_keeps_it_open(
+        self, signed_in: Client, talks: list[Conversation]
+    ) -> None:
+        ann = talks[0]
+        seen = hidden_in(signed_in.get(place("conversation", ann)), "seen")
+        ann.receive(text="Wait!", platform_id="1", written_at=database_now())
+
+        answer = signed_in.post(place("close_conversation", ann), {"seen": seen}, follow=True)
+
+        assert answer.redirect_chain == [(place("conversation", ann), 303)]
+        words = text_of(answer)
+        assert "Ann has just written, so it stays open." in words
+        assert "Wait!" in words
+        assert state_of(ann) == "open"
+
+    def test_a_closed_one_is_found_among_the_failed_and_its_row_says_so(
+        self, signed_in: Client, talks: list[Conversation]
+    ) -> None:
+        make_message(talks[0], status=Status.FAILED)
+        talks[0].close()
+
+        page = signed_in.get(reverse("inbox"), {"show": "failed"})
+
+        assert names_in(page) == ["Ann"]
+        assert "Closed" in page.content.decode().split('class="row-marks"')[1].split("</a>")[0]
+
+    def test_what_a_colleague_closes_says_so_on_the_page_that_shows_it(
+        self, signed_in: Client, talks: list[Conversation]
+    ) -> None:
+        talks[0].close()
+
+        assert "Reopen" in text_of(signed_in.get(place("messages", talks[0])))
+
+
+class TestMany:
+    def close(self, client: Client, *named: str, **more: str) -> Any:
+        return client.post(reverse("handle_conversations"), {"act": "close", "about": named, **more})
+
+    def test_they_close_together_and_come_back_together(self, signed_in: Client, talks: list[Conversation]) -> None:
+        ann, bo, cy = talks
+
+        answer = self.close(signed_in, *about(ann, bo), opened=str(cy.public_id))
+
+        assert answer.headers["Location"] == place("conversation", cy)
+        assert "2 conversations are closed. Undo" in text_of(signed_in.get(reverse("inbox")))
+        signed_in.post(reverse("handle_conversations"), {"act": "reopen", "about": about(ann, bo)})
+        assert names_in(signed_in.get(reverse("inbox"))) == ["Ann", "Bo", "Cy"]
+
+    def test_those_of_whom_the_fan_wrote_since_stay_open(self, signed_in: Client, talks: list[Conversation]) -> None:
+        seen = hidden_in(signed_in.get(place("conversation", talks[0])), "seen")
+        talks[1].receive(text="Wait!", platform_id="1", written_at=database_now())
+
+        self.close(signed_in, *about(*talks), seen=seen)
+
+        words = "2 conversations are closed. 1 stays open: the fan has just written. Undo"
+        assert words in text_of(signed_in.get(reverse("inbox")))
+        assert [state_of(each) for each in talks] == ["closed", "open", "closed"]
+
+    def test_the_one_that_was_open_is_left(self, signed_in: Client, talks: list[Conversation]) -> None:
+        answer = self.close(signed_in, *about(*talks), opened=str(talks[0].public_id))
+
+        assert answer.headers["Location"] == reverse("inbox")
+
+    def test_a_foreign_one_or_none_of_ours_and_nothing_happens(
+        self, signed_in: Client, talks: list[Conversation]
+    ) -> None:
+        foreign = make_conversation()
+
+        for stranger in (*about(foreign), str(uuid4()), "nonsense"):
+            assert self.close(signed_in, *about(talks[0]), stranger).status_code == 404
+        assert {state_of(each) for each in (*talks, foreign)} == {"open"}
+
+    def test_one_of_a_creator_for_whom_one_only_looks_on_and_nothing_happens(
+        self, signed_in: Client, talks: list[Conversation], creator: Creator
+    ) -> None:
+        other = make_creator(make_user())
+        Membership.objects.create(user=creator.memberships.get().user, creator=other, role=Membership.Role.VIEWER)
+        looked_on = make_conversation(other)
+
+        assert self.close(signed_in, *about(talks[0], looked_on)).status_code == 403
+        assert {state_of(each) for each in (*talks, looked_on)} == {"open"}
+
+    @pytest.mark.parametrize("how_many", [0, 101])
+    def test_the_limit_is_named(self, signed_in: Client, how_many: int) -> None:
+        answer = self.close(signed_in, *(str(uuid4()) for _ in range(how_many)))
+
+        assert answer.status_code == 400
+        assert "from 1 to 100" in answer.content.decode()

@@ -1,0 +1,140 @@
+"""What is done with a conversation besides answering it: it is closed, and taken back into the list."""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
+from uuid import UUID
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpResponse, HttpResponseBadRequest
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_POST
+
+from crm.clock import database_now
+from crm.inbox import VIEWS, after
+from crm.models import Conversation, Creator, WrittenMeanwhile
+from crm.models.conversations import ConversationQuerySet
+from crm.views import done
+from crm.views.access import SignedInRequest, see_other, signed_in
+from crm.views.inbox import (
+    Found,
+    address_of,
+    as_uuid,
+    carried,
+    find,
+    inbox_address,
+    query_string,
+    scope_of,
+    view_name,
+)
+
+#: As many as two pages of the list show.
+MANY_MAX = 100
+
+
+@require_POST
+@signed_in
+def close(request: SignedInRequest, public_id: UUID) -> HttpResponse:
+    """Closed, it leads to the next conversation of the list. ``act`` reopen takes it back.
+
+    ``seen`` is the number of the latest change that the page shows: where the fan has written since, nothing is closed.
+    """
+    chosen = _find_for_writing(request, public_id)
+    if request.POST.get("act") == "reopen":
+        chosen.reopen(by=request.user)
+        return see_other(address_of(request, chosen))
+    next_one = address_after(request, chosen)
+    try:
+        chosen.close(by=request.user, seen=_seen(request))
+    except WrittenMeanwhile:
+        words = _("%(fan)s has just written, so it stays open.") % {"fan": chosen.fan.display_name}
+        done.tell(request, words)
+        return see_other(address_of(request, chosen))
+    words = _("%(fan)s is closed.") % {"fan": chosen.fan.display_name}
+    done.tell(request, words, act="reopen", about=[chosen.public_id])
+    return see_other(next_one)
+
+
+@require_POST
+@signed_in
+def many(request: SignedInRequest) -> HttpResponse:
+    """``act`` on all whose ids are ``about``; ``opened`` stays open if it stays in the list, ``seen`` as for one.
+
+    400 names what is wrong with the choice: none, or more than ``MANY_MAX``. One that is foreign or unknown is 404.
+    """
+    act = ACTS.get(request.POST.get("act", ""))
+    named = [as_uuid(each) for each in request.POST.getlist("about")]
+    wanted = {each for each in named if each}
+    if act is None or not 0 < len(named) <= MANY_MAX:
+        words = _("Choose from 1 to %(max)d conversations, and what to do with them.") % {"max": MANY_MAX}
+        return HttpResponseBadRequest(words, content_type="text/plain")
+    chosen = Conversation.objects.for_user(request.user).filter(public_id__in=wanted)
+    creators = Counter(chosen.values_list("creator_id", flat=True))
+    if None in named or sum(creators.values()) < len(wanted):
+        raise Http404
+    if Creator.objects.sendable_by(request.user).filter(pk__in=creators).count() < len(creators):
+        raise PermissionDenied
+    return act(request, chosen)
+
+
+def _close(request: SignedInRequest, chosen: ConversationQuerySet) -> HttpResponse:
+    closed = chosen.close(by=request.user, seen=_seen(request))
+    open_still = chosen.filter(closed_at=None).count()
+    words = []
+    if closed:
+        said = ngettext("%(count)d conversation is closed.", "%(count)d conversations are closed.", len(closed))
+        words.append(said % {"count": len(closed)})
+    if open_still:
+        said = ngettext(
+            "%(count)d stays open: the fan has just written.",
+            "%(count)d stay open: their fans have just written.",
+            open_still,
+        )
+        words.append(said % {"count": open_still})
+    if words:
+        done.tell(request, " ".join(words), act="reopen" if closed else "", about=closed)
+    return see_other(_back(request, left=closed))
+
+
+def _reopen(request: SignedInRequest, chosen: ConversationQuerySet) -> HttpResponse:
+    reopened = chosen.reopen(by=request.user)
+    if len(reopened) == 1:
+        return see_other(reverse("conversation", args=reopened) + query_string(carried(request)))
+    return see_other(_back(request))
+
+
+ACTS: Mapping[str, Callable[[SignedInRequest, ConversationQuerySet], HttpResponse]] = {
+    "close": _close,
+    "reopen": _reopen,
+}
+
+
+def _back(request: SignedInRequest, left: Collection[UUID] = ()) -> str:
+    """To the conversation that is open, unless it has left the list."""
+    opened = as_uuid(request.POST.get("opened"))
+    if opened is None or opened in left:
+        return inbox_address(request)
+    return reverse("conversation", args=[opened]) + query_string(carried(request))
+
+
+def address_after(request: SignedInRequest, left: Conversation) -> str:
+    """Where to go on once ``left`` is out of the list. Beside what was searched it stays open."""
+    if request.GET.get("q"):
+        return address_of(request, left)
+    next_one = after(VIEWS[view_name(request)], scope_of(request, database_now()), left)
+    return address_of(request, next_one) if next_one else inbox_address(request)
+
+
+def _seen(request: SignedInRequest) -> int | None:
+    try:
+        return int(request.POST.get("seen", "")[:18])
+    except ValueError:
+        return None
+
+
+def _find_for_writing(request: SignedInRequest, public_id: UUID) -> Found:
+    chosen = find(request, public_id)
+    if not chosen.may_send:
+        raise PermissionDenied
+    return chosen
