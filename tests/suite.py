@@ -1,7 +1,7 @@
 """The whole suite on SQLite and on PostgreSQL (`make test`).
 
 Or on one of them, the rest going to pytest: `python -m tests.suite postgresql -k inbox`. Or the pages in Chromium, on
-SQLite, in two halves side by side: `python -m tests.suite browser` (`make browser`).
+SQLite, in three parts side by side: `python -m tests.suite browser` (`make browser`).
 
 On SQLite the journeys run at the real pace, so they mostly wait: they do it beside everything else, which gives way to
 them. The rest runs on both databases at once; what asks no database beside SQLite only. On PostgreSQL the journeys run
@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -103,10 +103,15 @@ def both(arguments: Sequence[str]) -> list[Result]:
 
 def pages(arguments: Sequence[str]) -> list[Result]:
     folder = BASE_DIR / "tests" / "browser"
-    inbox = [str(path) for path in sorted(folder.glob("test_inbox_*.py"))]
-    others = [str(path) for path in sorted(folder.glob("test_*.py")) if str(path) not in inbox]
-    with beside(Leg("The inbox", [*arguments, *inbox])) as other:
-        return [_run(Leg("The other pages, and axe", [*arguments, *others])), other.result()]
+    axe, inbox = [folder / "test_accessibility.py"], sorted(folder.glob("test_inbox_*.py"))
+    others = sorted(set(folder.glob("test_*.py")).difference(axe, inbox))
+    first, *rest = (
+        Leg(name, [*arguments, *map(str, files)])
+        for name, files in (("axe", axe), ("The inbox", inbox), ("The other pages", others))
+    )
+    with ExitStack() as stack:
+        started = [stack.enter_context(beside(leg)) for leg in rest]
+        return [_run(first), *(leg.result() for leg in started)]
 
 
 @dataclass(frozen=True, slots=True)
