@@ -59,11 +59,19 @@ def signed_in(
         elif asking.htmx:
             response = HttpResponse(status=401)
         else:
-            response = redirect_to_login(request.get_full_path())
+            response = redirect_to_login(_page_of(request))
         add_never_cache_headers(response)
         return response
 
     return guarded
+
+
+def _page_of(request: HttpRequest) -> str:
+    """The page that somebody is on: what only takes a form's POST shows nothing to who comes back to it."""
+    if request.method in ("GET", "HEAD"):
+        return request.get_full_path()
+    origin, referrer = request.build_absolute_uri("/"), request.headers.get("Referer", "")
+    return f"/{referrer.removeprefix(origin)}" if referrer.startswith(origin) else "/"
 
 
 def chosen_creator(request: SignedInRequest) -> Creator:

@@ -1,6 +1,7 @@
 """Whose page it is, when somebody works for several creators."""
 
 import uuid
+from urllib.parse import urlencode
 
 import pytest
 from django.test import Client
@@ -80,3 +81,18 @@ def test_who_has_one_creator_is_not_asked(member: Client, user: User) -> None:
 
 def test_who_has_no_creator_is_told_so(member: Client) -> None:
     assert "not a member of any creator" in shown(member)
+
+
+@pytest.mark.parametrize(
+    ("referrer", "page"),
+    [
+        ("http://testserver/fans?tag=VIP", "/fans?tag=VIP"),
+        ("https://elsewhere.example/", "/"),
+        ("", "/"),
+    ],
+)
+def test_whose_session_ended_over_a_form_comes_back_to_its_page(client: Client, referrer: str, page: str) -> None:
+    answer = client.post("/fans/5d1b2f0a-8c1c-4e0e-9e60-4b4b8c6f0a11/tags", headers={"referer": referrer})
+
+    assert answer.status_code == 302
+    assert answer.headers["Location"] == f"/login?{urlencode({'next': page}, safe='/')}"

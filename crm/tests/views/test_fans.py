@@ -119,6 +119,12 @@ def test_a_cursor_of_another_sorting_begins_again(owner: Client, creator: Creato
     assert answer.headers["Location"] == "/fans?search=fan"
 
 
+def test_a_name_that_is_written_from_the_right_is_cut_at_its_end(owner: Client, creator: Creator) -> None:
+    make_fan(creator, name="محمد" * 20)
+
+    assert re.search(r'class="row-link clip" dir="auto"[^>]*>محمد', owner.get(PAGE).text)
+
+
 def test_chosen_columns_stay_chosen(owner: Client, crowd: dict[str, Fan]) -> None:
     answer = owner.post(PAGE + "?search=whale", {"act": "columns", "column": ["email", "platformId"]})
 
