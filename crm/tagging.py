@@ -6,7 +6,7 @@ from django.db.models import Count, Exists, OuterRef, QuerySet, Value
 from django.utils.translation import gettext as _
 
 from crm.clock import database_now
-from crm.models import Conversation, Fan, FanTag, Line, Tag
+from crm.models import Conversation, Creator, Fan, FanTag, Line, Tag
 
 #: As many as a campaign may have.
 FANS_MAX = 100_000
@@ -29,6 +29,22 @@ def put_on_all(tag: Tag, fans: QuerySet[Fan]) -> int:
         with connection.cursor() as cursor:
             # The names are the model's own; every value is a parameter.
             cursor.execute(f"INSERT INTO {table} (fan_id, tag_id, created_at) {select}", values)
+    return how_many
+
+
+def put_on_fans_of(conversations: QuerySet[Conversation], *, name: str) -> int:
+    """The tag of this name, which is there afterwards, on the fans of all of these; of each creator their own.
+
+    The answer is how many fans did not have it. Raises ValidationError by "tags", and has then changed nothing.
+    """
+    if not name.strip():
+        raise ValidationError({"tags": _("Name the tag.")})
+    how_many = 0
+    with transaction.atomic():
+        for creator in Creator.objects.filter(pk__in=conversations.order_by().values("creator")).order_by("pk"):
+            [tag] = Tag.objects.named(creator, [name])
+            fans = Fan.objects.filter(pk__in=conversations.filter(creator=creator).order_by().values("fan"))
+            how_many += put_on_all(tag, fans)
     return how_many
 
 

@@ -68,6 +68,7 @@ def _welcome(creator: Creator) -> str:
 PAGES = [
     Page("sign-in", _named("login"), signed_in=False),
     Page("inbox", _named("inbox")),
+    Page("inbox-selected", _named("inbox", select="page")),
     Page("inbox-nothing-unread", _named("inbox", show="unread")),
     Page(
         "conversation",

@@ -123,6 +123,11 @@ class Creator(models.Model):
         self.validate_constraints()
         self.save(update_fields=values)
 
+    def writers(self) -> "list[User]":
+        """Who may write for this creator, by username: whom a conversation can be given to."""
+        able = self.memberships.filter(role__in=Membership.WRITERS, user__is_active=True)
+        return [membership.user for membership in able.select_related("user").order_by("user__username")]
+
     @property
     def zone(self) -> ZoneInfo:
         """The creator's clock; a name nobody knows reads as UTC rather than breaking what shows a time."""

@@ -11,6 +11,8 @@ def shortcuts() -> list[tuple[tuple[str, ...], str]]:
     return [
         (("j", "k"), _("Next and previous conversation")),
         (("o", "Enter"), _("Open it")),
+        (("x",), _("Select it; then e, a, t and u are about all selected ones")),
+        (("Esc",), _("Select none")),
         (("r",), _("Reply")),
         (("n",), _("Write a note")),
         (("t",), _("Add a tag")),

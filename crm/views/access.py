@@ -7,6 +7,7 @@ from typing import Concatenate, ParamSpec, cast
 
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
+from django.db.models import F
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
@@ -100,9 +101,10 @@ def choose(request: SignedInRequest, creator: Creator) -> None:
 
 
 def creators_of(request: SignedInRequest) -> list[Creator]:
-    """The user's creators, each with its line; read once a request."""
+    """The user's creators, each with its line, and the user's role with each; read once a request."""
     if not hasattr(request, "creators"):
-        request.creators = list(Creator.objects.for_user(request.user).select_related("line"))
+        mine = Creator.objects.for_user(request.user).select_related("line").annotate(own_role=F("memberships__role"))
+        request.creators, request.roles = list(mine), {creator.pk: creator.own_role for creator in mine}
     return request.creators
 
 

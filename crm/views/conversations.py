@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from crm.forms import ReplyForm
 from crm.inbox import with_tags
 from crm.models import Conversation, User
-from crm.views import done, replies
+from crm.views import replies
 from crm.views.access import SignedInRequest, choose, chosen_creator, see_other, signed_in
 from crm.views.inbox import (
     TEMPLATE,
@@ -33,8 +33,7 @@ from crm.views.inbox import (
 def inbox(request: SignedInRequest) -> HttpResponse:
     """The list, nothing opened."""
     with timezone.override(chosen_creator(request).zone):
-        context = list_context(request, None, overview(request))
-        return render(request, TEMPLATE, context | {"done": done.told(request)})
+        return whole_page(request, None, None)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

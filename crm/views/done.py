@@ -9,9 +9,12 @@ from crm.views.access import SignedInRequest
 KEY = "inbox_done"
 
 
-def tell(request: SignedInRequest, words: str, *, act: str = "", about: Iterable[UUID] = ()) -> None:
+def tell(
+    request: SignedInRequest, words: str, *, icon: str = "circle-check", act: str = "", about: Iterable[UUID] = ()
+) -> None:
     """``act`` is what takes it back, for the conversations that it is ``about``."""
-    request.session[KEY] = {"words": words, "act": act, "about": [str(public_id) for public_id in about]}
+    named = [str(public_id) for public_id in about]
+    request.session[KEY] = {"words": words, "icon": icon, "act": act, "about": named}
 
 
 def told(request: SignedInRequest) -> dict[str, Any] | None:

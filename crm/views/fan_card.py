@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from crm.forms.fans import NoteForm
-from crm.models import Membership, Note, Tag
+from crm.models import Note, Tag
 from crm.views.access import SignedInRequest, see_other, signed_in
 from crm.views.inbox import Found, address_of, as_uuid, find
 
@@ -93,7 +93,6 @@ def _card(request: SignedInRequest, chosen: Found, **tried: Any) -> HttpResponse
     note_form.auto_id = "id_note_%s"
     paid = fan.transactions.select_related("message").order_by("-occurred_at", "-id")
     mass = chosen.messages.filter(campaign__isnull=False).select_related("campaign").order_by("-send_at", "-id")
-    team = Membership.objects.filter(creator=chosen.creator_id, role__in=Membership.WRITERS, user__is_active=True)
     context = {
         "conversation": chosen,
         "address": address_of(request, chosen),
@@ -107,7 +106,7 @@ def _card(request: SignedInRequest, chosen: Found, **tried: Any) -> HttpResponse
         "note_form": note_form,
         "paid": list(paid[:SHOWN]),
         "mass": list(mass[:SHOWN]),
-        "team": [membership.user for membership in team.select_related("user").order_by("user__username")],
+        "team": chosen.creator.writers(),
     }
     with timezone.override(chosen.creator.zone):
         return render(request, f"{TEMPLATE}#card" if is_part else TEMPLATE, context | tried, status=status)

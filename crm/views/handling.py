@@ -1,22 +1,29 @@
-"""What is done with a conversation besides answering it: it is closed, and taken back into the list."""
+"""What is done with conversations besides answering them, with one or with those that are selected in the list."""
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
+from http import HTTPStatus
 from uuid import UUID
 
-from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpResponse, HttpResponseBadRequest
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import transaction
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
+from crm import tagging
 from crm.clock import database_now
+from crm.forms import ReplyForm
 from crm.inbox import VIEWS, after
-from crm.models import Conversation, Creator, WrittenMeanwhile
+from crm.models import Conversation, Creator, User, WrittenMeanwhile
 from crm.models.conversations import ConversationQuerySet
+from crm.templatetags.shell import called
 from crm.views import done
-from crm.views.access import SignedInRequest, see_other, signed_in
+from crm.views.access import SignedInRequest, chosen_creator, see_other, signed_in
 from crm.views.inbox import (
     Found,
     address_of,
@@ -27,10 +34,13 @@ from crm.views.inbox import (
     query_string,
     scope_of,
     view_name,
+    whole_page,
 )
 
 #: As many as two pages of the list show.
 MANY_MAX = 100
+#: Beside words on what a fan did meanwhile.
+NEWS = "message-square"
 
 
 @require_POST
@@ -49,7 +59,7 @@ def close(request: SignedInRequest, public_id: UUID) -> HttpResponse:
         chosen.close(by=request.user, seen=_seen(request))
     except WrittenMeanwhile:
         words = _("%(fan)s has just written, so it stays open.") % {"fan": chosen.fan.display_name}
-        done.tell(request, words)
+        done.tell(request, words, icon=NEWS)
         return see_other(address_of(request, chosen))
     words = _("%(fan)s is closed.") % {"fan": chosen.fan.display_name}
     done.tell(request, words, act="reopen", about=[chosen.public_id])
@@ -59,23 +69,48 @@ def close(request: SignedInRequest, public_id: UUID) -> HttpResponse:
 @require_POST
 @signed_in
 def many(request: SignedInRequest) -> HttpResponse:
-    """``act`` on all whose ids are ``about``; ``opened`` stays open if it stays in the list, ``seen`` as for one.
+    """``act`` on all whose ids are ``about``, or ``to`` whom they go; ``opened`` stays open if it stays in the list.
 
-    400 names what is wrong with the choice: none, or more than ``MANY_MAX``. One that is foreign or unknown is 404.
+    ``seen`` is as for one.
+
+    400 is the page again, with what was ticked, and says what is wrong: none are chosen, or more than ``MANY_MAX``, or
+    the act's own reason. One that is foreign or unknown is 404. What fails for one is done to none.
     """
-    act = ACTS.get(request.POST.get("act", ""))
+    act = ACTS.get("assign" if "to" in request.POST else request.POST.get("act", ""))
     named = [as_uuid(each) for each in request.POST.getlist("about")]
     wanted = {each for each in named if each}
     if act is None or not 0 < len(named) <= MANY_MAX:
         words = _("Choose from 1 to %(max)d conversations, and what to do with them.") % {"max": MANY_MAX}
-        return HttpResponseBadRequest(words, content_type="text/plain")
+        return _refused(request, words)
     chosen = Conversation.objects.for_user(request.user).filter(public_id__in=wanted)
     creators = Counter(chosen.values_list("creator_id", flat=True))
     if None in named or sum(creators.values()) < len(wanted):
         raise Http404
     if Creator.objects.sendable_by(request.user).filter(pk__in=creators).count() < len(creators):
         raise PermissionDenied
-    return act(request, chosen)
+    try:
+        with transaction.atomic():
+            return act(request, chosen)
+    except ValidationError as refusal:
+        return _refused(request, " ".join(refusal.messages))
+
+
+def _refused(request: SignedInRequest, words: str) -> HttpResponse:
+    opened = as_uuid(request.POST.get("opened"))
+    chosen = find(request, opened) if opened else None
+    if chosen is None:
+        chosen_creator(request)
+    tried = {
+        "done": {"words": words, "icon": "circle-alert"},
+        "ticked": [as_uuid(each) for each in request.POST.getlist("about")],
+        "tried_tag": request.POST.get("tag", ""),
+    }
+    with timezone.override(request.creator.zone):
+        form = ReplyForm.of(chosen.draft) if chosen else None
+        response = whole_page(request, chosen, form, status=HTTPStatus.BAD_REQUEST, **tried)
+    # Nobody can come back to the address of this answer.
+    response["HX-Replace-Url"] = "false"
+    return response
 
 
 def _close(request: SignedInRequest, chosen: ConversationQuerySet) -> HttpResponse:
@@ -92,8 +127,10 @@ def _close(request: SignedInRequest, chosen: ConversationQuerySet) -> HttpRespon
             open_still,
         )
         words.append(said % {"count": open_still})
-    if words:
-        done.tell(request, " ".join(words), act="reopen" if closed else "", about=closed)
+    if closed:
+        done.tell(request, " ".join(words), act="reopen", about=closed)
+    elif words:
+        done.tell(request, " ".join(words), icon=NEWS)
     return see_other(_back(request, left=closed))
 
 
@@ -104,7 +141,51 @@ def _reopen(request: SignedInRequest, chosen: ConversationQuerySet) -> HttpRespo
     return see_other(_back(request))
 
 
+def _read(request: SignedInRequest, chosen: ConversationQuerySet) -> HttpResponse:
+    chosen.mark_read()
+    many = chosen.count()
+    words = ngettext("%(count)d conversation is marked as read.", "%(count)d conversations are marked as read.", many)
+    done.tell(request, words % {"count": many})
+    return see_other(_back(request))
+
+
+def _unread(request: SignedInRequest, chosen: ConversationQuerySet) -> HttpResponse:
+    chosen.mark_unread()
+    named = list(chosen.values_list("public_id", flat=True))
+    words = ngettext(
+        "%(count)d conversation is marked as unread.", "%(count)d conversations are marked as unread.", len(named)
+    )
+    done.tell(request, words % {"count": len(named)})
+    # Looking at the one that is open would read it again.
+    return see_other(_back(request, left=named))
+
+
+def _assign(request: SignedInRequest, chosen: ConversationQuerySet) -> HttpResponse:
+    """``to`` is somebody's id, or empty for nobody."""
+    named = request.POST["to"]
+    to = get_object_or_404(User, public_id=as_uuid(named)) if named else None
+    chosen.assign(to)
+    many, name = chosen.count(), called(to) if to else _("nobody")
+    words = ngettext(
+        "%(count)d conversation is assigned to %(name)s.", "%(count)d conversations are assigned to %(name)s.", many
+    )
+    done.tell(request, words % {"count": many, "name": name})
+    return see_other(_back(request))
+
+
+def _tag(request: SignedInRequest, chosen: ConversationQuerySet) -> HttpResponse:
+    name = request.POST.get("tag", "").strip()
+    many = tagging.put_on_fans_of(chosen, name=name)
+    words = ngettext("%(many)d more fan has “%(tag)s” now.", "%(many)d more fans have “%(tag)s” now.", many)
+    done.tell(request, words % {"many": many, "tag": name})
+    return see_other(_back(request))
+
+
 ACTS: Mapping[str, Callable[[SignedInRequest, ConversationQuerySet], HttpResponse]] = {
+    "read": _read,
+    "unread": _unread,
+    "assign": _assign,
+    "tag": _tag,
     "close": _close,
     "reopen": _reopen,
 }

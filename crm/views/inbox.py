@@ -18,9 +18,9 @@ from crm.conditions import Scope
 from crm.finding import find_in_inbox
 from crm.forms import ReplyForm
 from crm.inbox import ALL, COUNTED_MAX, VIEWS, counts, listed, tags_of, with_tags
-from crm.models import Conversation, Creator, Dispatch, Draft, Line
+from crm.models import Conversation, Creator, Dispatch, Draft, Line, Tag
 from crm.views import done
-from crm.views.access import SignedInRequest, chosen_creator, creators_of
+from crm.views.access import SignedInRequest, chosen_creator, creators_of, writes
 from crm.views.notices import Notice, notices_for
 from crm.views.thread import held, thread_of
 
@@ -125,6 +125,9 @@ def list_context(request: SignedInRequest, chosen: Conversation | None, seen: Ov
     opened = {"chosen": str(chosen.public_id)} if chosen else {}
     return {
         "rows": [(row, tags_of(row)) for row in shown],
+        "may_choose": writes(request, request.creator),
+        "ticked": [row.public_id for row in shown] if "select" in request.GET else [],
+        "all_selected": _place(chosen) + query_string(kept | {"select": "page"}),
         "older": query_string(kept | {"before": _cursor(page[PAGE - 1])}) if len(page) > PAGE else "",
         "is_first_page": is_first,
         "newest": query_string({key: value for key, value in kept.items() if key != "before"}),
@@ -184,11 +187,20 @@ def thread_context(request: SignedInRequest, chosen: Found, seen: Overview) -> C
 
 
 def whole_page(
-    request: SignedInRequest, chosen: Found, form: ReplyForm, status: HTTPStatus = HTTPStatus.OK
+    request: SignedInRequest,
+    chosen: Found | None,
+    form: ReplyForm | None,
+    status: HTTPStatus = HTTPStatus.OK,
+    **more: Any,
 ) -> HttpResponse:
+    """The list, and beside it the conversation that is ``chosen``, if one is."""
     seen = overview(request)
-    context = list_context(request, chosen, seen) | thread_context(request, chosen, seen)
-    return render(request, TEMPLATE, context | {"form": form, "done": done.told(request)}, status=status)
+    context: Context = {"done": done.told(request)} | list_context(request, chosen, seen)
+    if context.get("may_choose"):
+        context |= {"team": request.creator.writers(), "tag_max": Tag.NAME_MAX}
+    if chosen:
+        context |= thread_context(request, chosen, seen) | {"form": form}
+    return render(request, TEMPLATE, context | more, status=status)
 
 
 def thread_alone(request: SignedInRequest, chosen: Found, **more: Any) -> HttpResponse:
@@ -200,11 +212,15 @@ def thread_alone(request: SignedInRequest, chosen: Found, **more: Any) -> HttpRe
 
 
 def address_of(request: SignedInRequest, chosen: Conversation) -> str:
-    return reverse("conversation", args=[chosen.public_id]) + query_string(carried(request))
+    return _place(chosen) + query_string(carried(request))
 
 
 def inbox_address(request: SignedInRequest) -> str:
-    return reverse("inbox") + query_string(carried(request))
+    return _place(None) + query_string(carried(request))
+
+
+def _place(chosen: Conversation | None) -> str:
+    return reverse("conversation", args=[chosen.public_id]) if chosen else reverse("inbox")
 
 
 def carried(request: SignedInRequest) -> dict[str, str]:

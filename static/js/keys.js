@@ -4,17 +4,31 @@ const panes = document.querySelector(".panes");
 const composer = () => document.querySelector("#composer textarea[name=text]");
 const rows = () => Array.from(document.querySelectorAll("#list .row > a"));
 
+const focused = () => document.activeElement.closest?.(".row")?.querySelector(":scope > a");
+const rowAt = () => focused() ?? rows().find((row) => row.ariaCurrent);
+
 function step(by) {
   const all = rows();
-  const at = all.indexOf(document.activeElement.closest?.(".row > a") ?? all.find((row) => row.ariaCurrent));
+  const at = all.indexOf(rowAt());
   const row = all[Math.min(Math.max(at + by, 0), all.length - 1)];
   row?.focus();
   row?.scrollIntoView({ block: "nearest" });
 }
 
 function openRow() {
-  const row = document.activeElement.closest?.(".row > a") ?? rows()[0];
-  row?.click();
+  (focused() ?? rows()[0])?.click();
+}
+
+// With conversations selected, a key is about all of them.
+function onSelected(key) {
+  if (!document.querySelector("#list .pick :checked")) return null;
+  return Array.from(document.querySelectorAll(`[data-many="${key}"]`)).find((button) => button.checkVisibility());
+}
+
+function press(key) {
+  const button = onSelected(key);
+  if (button) button.click();
+  else ACTS[key]();
 }
 
 // What stands on the card may have to come first.
@@ -32,6 +46,7 @@ const ACTS = {
   j: () => step(1),
   k: () => step(-1),
   o: openRow,
+  x: () => rowAt()?.parentElement.querySelector(".pick input")?.click(),
   r: () => composer()?.focus(),
   n: () => onCard(".note-form textarea"),
   t: () => onCard("#card-tag"),
@@ -52,10 +67,9 @@ document.addEventListener("keydown", (event) => {
   }
   if (event.ctrlKey || event.metaKey || event.altKey || event.repeat && !"jk".includes(event.key)) return;
   if (panes.dataset.shortcuts !== "on" || writes(event.target) || document.querySelector("dialog[open]")) return;
-  const act = Object.hasOwn(ACTS, event.key) && ACTS[event.key];
-  if (!act) return;
+  if (!Object.hasOwn(ACTS, event.key)) return;
   event.preventDefault();
-  act();
+  press(event.key);
 });
 
 // --- The sheet
@@ -123,9 +137,9 @@ function mark(option) {
 
 function run(option) {
   palette.close();
-  const { address, press, text } = option.dataset;
+  const { address, press: key, text } = option.dataset;
   if (address) location.assign(address);
-  else if (press) ACTS[press]();
+  else if (key) press(key);
   else if (composer()) {
     const area = composer();
     const place = cursor ?? area.value.length;

@@ -91,7 +91,7 @@ def test_without_javascript_it_is_closed_and_taken_back(
         page.get_by_label("Password", exact=True).fill(PASSWORD)
         page.get_by_role("button", name="Sign in").click()
 
-        page.get_by_role("button", name="Close", exact=True).click()
+        page.locator("#handling").get_by_role("button", name="Close").click()
         expect(page.get_by_role("heading", name="Sofia")).to_be_visible()
         page.get_by_role("button", name="Undo").click()
         expect(page.get_by_role("heading", name="Daniel")).to_be_visible()

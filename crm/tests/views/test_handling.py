@@ -179,10 +179,3 @@ class TestMany:
 
         assert self.close(signed_in, *about(talks[0], looked_on)).status_code == 403
         assert {state_of(each) for each in (*talks, looked_on)} == {"open"}
-
-    @pytest.mark.parametrize("how_many", [0, 101])
-    def test_the_limit_is_named(self, signed_in: Client, how_many: int) -> None:
-        answer = self.close(signed_in, *(str(uuid4()) for _ in range(how_many)))
-
-        assert answer.status_code == 400
-        assert "from 1 to 100" in answer.content.decode()
