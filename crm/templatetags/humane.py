@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from django import template
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 register = template.Library()
@@ -17,6 +18,12 @@ def duration(length: timedelta) -> str:
     parts = [(days, _("d")), (hours, _("h")), (minutes, _("min")), (seconds % 60, _("s"))]
     first = next((at for at, (number, _unit) in enumerate(parts) if number), len(parts) - 1)
     return " ".join(f"{number} {unit}" for number, unit in parts[first : first + 2] if number) or f"0 {_('s')}"
+
+
+@register.filter
+def number(many: int) -> str:
+    """In groups of three digits: “10,000”, “10 000”."""
+    return number_format(many, force_grouping=True)
 
 
 @register.filter
