@@ -66,7 +66,8 @@ def test_a_foreign_conversation_looks_like_one_that_is_missing(signed_in: Client
     answers = [signed_in.get(address(foreign, name)), signed_in.get(missing)]
 
     assert [answer.status_code for answer in answers] == [404, 404]
-    assert text(answers[0]) == text(answers[1])
+    first, second = (text(answer).replace(answer["X-Request-ID"], "") for answer in answers)
+    assert first == second
 
 
 def test_nobody_writes_or_marks_read_in_a_foreign_conversation(signed_in: Client) -> None:
