@@ -29,6 +29,10 @@ def _open(talks: ConversationQuerySet, now: datetime) -> ConversationQuerySet:
     return talks.open(now)
 
 
+def _snoozed(talks: ConversationQuerySet, now: datetime) -> ConversationQuerySet:
+    return talks.snoozed(now)
+
+
 def _closed(talks: ConversationQuerySet, _now: datetime) -> ConversationQuerySet:
     return talks.closed()
 
@@ -62,6 +66,12 @@ VIEWS: Mapping[str, View] = {
     "unanswered": View(_("Unanswered"), "message-square", _("Every fan has been answered."), "unanswered"),
     "priority": View(_("Priority fans"), "star", _("No priority fan has a conversation here."), "priority"),
     "failed": View(_("Failed"), "circle-alert", _("No message needs a look."), "failed", among=_any),
+    "snoozed": View(
+        pgettext_lazy("conversations", "Snoozed"),
+        "alarm-clock",
+        _("What you snooze waits here until its time, or until the fan writes."),
+        among=_snoozed,
+    ),
     "closed": View(
         pgettext_lazy("conversations", "Closed"),
         "circle-check",

@@ -86,7 +86,7 @@ def _merge_conversations(kept: Fan, other: Fan, seq: int) -> None:
     Day.objects.forget(kept.creator_id, ours.messages.values_list("send_at", flat=True))
     Conversation.objects.filter(pk=ours.pk).update(unread_count=F("unread_count") + theirs.unread_count, seq=seq)
     if not theirs.closed_at:
-        Conversation.objects.filter(pk=ours.pk).update(closed_at=None)
+        Conversation.objects.filter(pk=ours.pk).update(closed_at=None, snoozed_until=None)
     newer = {
         "last_message_at": theirs.last_message_at,
         "last_text": theirs.last_text,

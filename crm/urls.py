@@ -52,6 +52,7 @@ inbox = [
     path("messages/onlyfans/<uuid:public_id>/read", conversations.mark_read, name="mark_read"),
     path("messages/onlyfans/<uuid:public_id>/assign", conversations.assign, name="assign"),
     path("messages/onlyfans/<uuid:public_id>/close", handling.close, name="close_conversation"),
+    path("messages/onlyfans/<uuid:public_id>/snooze", handling.snooze, name="snooze_conversation"),
     path("messages/onlyfans/<uuid:public_id>/presence", presence.presence, name="presence"),
     path("messages/onlyfans/<uuid:public_id>/draft", replies.draft, name="draft"),
     path("messages/onlyfans/<uuid:public_id>/snippets", replies.snippets, name="composer_snippets"),

@@ -15,6 +15,7 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cache
 from typing import Any
 from uuid import UUID, uuid4
@@ -29,6 +30,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, resolve
 from pytest_django import DjangoDbBlocker
 
 from crm import campaigning
+from crm.clock import database_now
 from crm.models import ApiKey, Creator, Membership, Note, Segment, Snippet, Tag, User
 from crm.models.messages import Status
 from crm.tests.factories import (
@@ -71,6 +73,8 @@ GET    /messages/onlyfans/goto                               302       200   200
 POST   /messages/onlyfans/<conversation>/assign              302       404   403    303     303     303   404   -
        {"to": ""}
 POST   /messages/onlyfans/<conversation>/close               302       404   403    303     303     303   404   -
+POST   /messages/onlyfans/<conversation>/snooze              302       404   403    303     303     303   404   -
+       {"until": "tomorrow"}
 POST   /messages/onlyfans/handle                             302       404   403    303     303     303   404   -
        {"act": "close", "about": "<conversation>"}
 POST   /messages/onlyfans/<conversation>/presence            302       404   200    200     200     200   404   -
@@ -286,6 +290,8 @@ GET    /api/crm/conversations/<conversation>/messages        401       404   200
 POST   /api/crm/conversations/<conversation>/messages        401       404   403    202     202     202   404   send
        {"text": "Hello!"}
 POST   /api/crm/conversations/<conversation>/close           401       404   403    200     200     200   404   write
+POST   /api/crm/conversations/<conversation>/snooze          401       404   403    200     200     200   404   write
+       {"until": "<tomorrow>"}
 POST   /api/crm/conversations/<conversation>/reopen          401       404   403    200     200     200   404   write
 POST   /api/crm/conversations/<conversation>/read            401       404   403    204     204     204   404   write
 
@@ -339,6 +345,7 @@ NOT_IDEMPOTENT = {
     "POST /api/auth/refresh": "a refresh token is good for one use, whoever asks",
     "POST /api/auth/logout": "ends what there is",
     "POST /api/crm/conversations/<conversation>/close": "creates nothing",
+    "POST /api/crm/conversations/<conversation>/snooze": "creates nothing",
     "POST /api/crm/conversations/<conversation>/reopen": "creates nothing",
     "POST /api/crm/conversations/<conversation>/read": "creates nothing",
     "POST /api/crm/campaigns/preview": "creates nothing",
@@ -519,6 +526,7 @@ def make_world() -> dict[str, object]:
         ).public_id,
         "connection": Connection.objects.create(creator=make_creator(), account_id="acct").public_id,
         "import": make_import(creator).public_id,
+        "tomorrow": (database_now() + timedelta(days=1)).isoformat(),
     }
 
 

@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 from crm.api import conversations
 from crm.api.access import creators_of
 from crm.api.paging import Query
-from crm.changes import LIMIT_DEFAULT, LIMIT_MAX, Seen, latest, since
+from crm.changes import LIMIT_DEFAULT, LIMIT_MAX, Seen, looked_at, since
 from crm.paging import opened, sealed
 
 #: When to look again after an answer that was everything.
@@ -41,14 +41,15 @@ class Changes(APIView):
     @extend_schema(parameters=[ChangesQuery], responses={200: ChangesShape})
     def get(self, request: Request) -> Response:
         query = ChangesQuery.of(request)
-        now = latest(creators_of(request, query.get("creatorId")))
+        creators = creators_of(request, query.get("creatorId"))
+        now, ended = looked_at(creators)
         seen = _seen(query.get("after"), now)
-        changes = since(seen, now, limit=query.get("limit"))
+        changes = since(seen, now, ended, limit=query.get("limit"))
         tag = _etag(request, changes.seen)
         if not (changes.messages or changes.conversations) and request.headers.get("If-None-Match") == tag:
             return Response(status=status.HTTP_304_NOT_MODIFIED, headers={"ETag": tag})
         body = {
-            "after": sealed([list(changes.seen.messages.items()), list(changes.seen.conversations.items())]),
+            "after": sealed([list(positions.items()) for positions in changes.seen.kinds]),
             "more": changes.more,
             "pollAfterSeconds": 0 if changes.more else POLL_SECONDS,
             "messages": conversations.messages_shown(changes.messages),
@@ -66,8 +67,8 @@ def _seen(after: str | None, now: Mapping[int, int]) -> Seen:
             raise serializers.ValidationError({"after": words})
         return Seen.up_to(dict.fromkeys(now, min(int(after[:19]), 2**62)))
     try:
-        messages, talks = opened(after)
-        return Seen(_positions(messages), _positions(talks))
+        # One from before there were snoozes has two kinds.
+        return Seen(*(_positions(kind) for kind in opened(after)))
     except (ValueError, TypeError):
         raise serializers.ValidationError({"after": _("This is not one of ours. Begin again without it.")}) from None
 

@@ -274,6 +274,26 @@ class ConversationClose(APIView):
         return Response(shown([_find(request, conversation_id)])[0])
 
 
+class Snooze(Shape):
+    example = {"until": "2030-01-07T08:00:00Z"}
+
+    until = serializers.DateTimeField(source="snoozed_until")
+
+
+class ConversationSnooze(APIView):
+    """POST: it leaves the list until a moment, from a minute to 366 days ahead, or until the fan writes."""
+
+    input_shape = Snooze
+
+    @extend_schema(responses={200: ConversationShape})
+    def post(self, request: Request, conversation_id: str) -> Response:
+        conversation = _find_for_writing(request, conversation_id)
+        shape = Snooze(data=request.data)
+        shape.is_valid(raise_exception=True)
+        conversation.snooze(shape.validated_data["snoozed_until"], by=user_of(request))
+        return Response(shown([_find(request, conversation_id)])[0])
+
+
 class ConversationReopen(APIView):
     """POST: back into the list, whether it was closed or snoozed."""
 

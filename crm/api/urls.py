@@ -101,6 +101,7 @@ urlpatterns = [
         "api-conversation-assignment",
     ),
     address("conversations/{conversation_id}/close", conversations.ConversationClose, "api-conversation-close"),
+    address("conversations/{conversation_id}/snooze", conversations.ConversationSnooze, "api-conversation-snooze"),
     address("conversations/{conversation_id}/reopen", conversations.ConversationReopen, "api-conversation-reopen"),
     address("conversations/{conversation_id}/read", conversations.ConversationRead, "api-conversation-read"),
 ]

@@ -3,5 +3,6 @@
 from crm.forms.chosen import ChosenFansForm
 from crm.forms.fields import DollarsField, LinesField, TextField
 from crm.forms.replies import DraftForm, ReplyForm
+from crm.forms.snoozing import SnoozeForm
 
-__all__ = ["ChosenFansForm", "DollarsField", "DraftForm", "LinesField", "ReplyForm", "TextField"]
+__all__ = ["ChosenFansForm", "DollarsField", "DraftForm", "LinesField", "ReplyForm", "SnoozeForm", "TextField"]

@@ -326,6 +326,12 @@ class Conversation(models.Model):
         if not self._alone.close(by=by, seen=seen) and self._alone.filter(closed_at=None).exists():
             raise WrittenMeanwhile
 
+    def snooze(self, until: datetime, *, by: "User | None" = None) -> None:
+        """It leaves the list until then, or until the fan writes. Raises ValidationError on "snoozed_until"."""
+        if self.last_message_at is None:
+            raise ValidationError({"snoozed_until": _("Nothing was said here yet, so it is in no list to leave.")})
+        self._alone.snooze(until, by=by)
+
     def reopen(self, *, by: "User | None" = None) -> None:
         """Back into the list, whether it was closed or snoozed."""
         self._alone.reopen(by=by)

@@ -6,13 +6,14 @@ undo has to name. All of one creator change in one transaction, with one ``seq``
 
 import uuid
 from collections import defaultdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
 import structlog
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.db.models import Exists, F, OuterRef, Q
+from django.db.models.functions import Now
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -30,6 +31,10 @@ else:
     Conversations = models.QuerySet
 
 log = structlog.get_logger(__name__)
+
+#: Less is no snooze; and a reader who looks at what ended passes over none that is being written meanwhile.
+SNOOZE_MIN = timedelta(minutes=1)
+SNOOZE_MAX = timedelta(days=366)
 
 
 class State(models.TextChoices):
@@ -49,7 +54,12 @@ class HandledQuerySet(Conversations):
         return self.awake(now).filter(closed_at=None)
 
     def snoozed(self, now: datetime) -> Self:
-        return self.filter(snoozed_until__gt=now)
+        # A snooze that lasts stands in the list where it ends: there an index has few to look at.
+        return self.filter(closed_at=None, listed_at__gt=now, snoozed_until__gt=now)
+
+    def woken(self, now: "datetime | Now") -> Self:
+        """Those whose snooze has ended by itself, and to whom nothing happened since; the latest first."""
+        return self.filter(snoozed_until__lte=now).order_by("-snoozed_until", "-pk")
 
     def closed(self) -> Self:
         return self.filter(closed_at__isnull=False)
@@ -71,6 +81,20 @@ class HandledQuerySet(Conversations):
         closed = self._change(is_open, closed_at=database_now, snoozed_until=None, unread_count=0)
         _log("closed", closed, by)
         return closed
+
+    def snooze(self, until: datetime, *, by: "User | None" = None) -> list[uuid.UUID]:
+        """They leave the list until then, or until the fan writes; closed ones are no longer closed.
+
+        Raises ValidationError on "snoozed_until". What is in no list yet stays as it is.
+        """
+        now = database_now()
+        if not now + SNOOZE_MIN <= until <= now + SNOOZE_MAX:
+            words = gettext("From a minute to %(days)d days ahead.") % {"days": SNOOZE_MAX.days}
+            raise ValidationError({"snoozed_until": words})
+        another = Q(snoozed_until=None) | ~Q(snoozed_until=until)
+        snoozed = self._change(another & Q(last_message_at__isnull=False), snoozed_until=until, closed_at=None)
+        _log("snoozed", snoozed, by)
+        return snoozed
 
     def reopen(self, *, by: "User | None" = None) -> list[uuid.UUID]:
         """Back into the list, from the closed ones or from the snoozed ones, to where they stood."""

@@ -17,6 +17,7 @@ def shortcuts() -> list[tuple[tuple[str, ...], str]]:
         (("n",), _("Write a note")),
         (("t",), _("Add a tag")),
         (("e",), _("Close it, or take it back")),
+        (("s",), _("Snooze it")),
         (("a",), _("Assign to me, or give it back")),
         (("u",), _("Mark as unread")),
         (("/",), _("Search")),

@@ -7,7 +7,8 @@ from typing import Concatenate, ParamSpec, cast
 
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
-from django.db.models import F
+from django.db.models import F, OuterRef, Subquery
+from django.db.models.functions import Now
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
@@ -16,7 +17,7 @@ from django.utils.translation import gettext as _
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
-from crm.models import Creator, Membership, User
+from crm.models import Conversation, Creator, Membership, User
 
 P = ParamSpec("P")
 #: Where the session keeps the public id of the creator whose pages were looked at last.
@@ -101,9 +102,15 @@ def choose(request: SignedInRequest, creator: Creator) -> None:
 
 
 def creators_of(request: SignedInRequest) -> list[Creator]:
-    """The user's creators, each with its line, and the user's role with each; read once a request."""
+    """The user's creators, each with its line, when a snooze ended last (``woken_at``) and the user's role with each;
+    read once a request."""
     if not hasattr(request, "creators"):
-        mine = Creator.objects.for_user(request.user).select_related("line").annotate(own_role=F("memberships__role"))
+        theirs = Conversation.objects.filter(creator=OuterRef("pk")).woken(Now())
+        mine = (
+            Creator.objects.for_user(request.user)
+            .select_related("line")
+            .annotate(own_role=F("memberships__role"), woken_at=Subquery(theirs.values("snoozed_until")[:1]))
+        )
         request.creators, request.roles = list(mine), {creator.pk: creator.own_role for creator in mine}
     return request.creators
 

@@ -54,6 +54,7 @@ def _acts(opened: Conversation | None) -> Iterator[Option]:
         yield Option(_("Do"), "sticky-note", _("Write a note"), key="n")
         yield Option(_("Do"), "tag", _("Add a tag"), key="t")
         yield Option(_("Do"), "circle-check", _("Close it, or take it back"), key="e")
+        yield Option(_("Do"), "alarm-clock", _("Snooze it"), key="s")
         yield Option(_("Do"), "user-plus", _("Assign to me, or give it back"), key="a")
         yield Option(_("Do"), "inbox", _("Mark as unread"), key="u")
     yield Option(_("Do"), "search", _("Search fans and messages"), key="/")

@@ -17,10 +17,11 @@ from django.views.decorators.http import require_POST
 
 from crm import tagging
 from crm.clock import database_now
-from crm.forms import ReplyForm
+from crm.forms import ReplyForm, SnoozeForm
 from crm.inbox import VIEWS, after
 from crm.models import Conversation, Creator, User, WrittenMeanwhile
 from crm.models.conversations import ConversationQuerySet
+from crm.templatetags.inbox import full_moment
 from crm.templatetags.shell import called
 from crm.views import done
 from crm.views.access import SignedInRequest, chosen_creator, see_other, signed_in
@@ -63,6 +64,23 @@ def close(request: SignedInRequest, public_id: UUID) -> HttpResponse:
         return see_other(address_of(request, chosen))
     words = _("%(fan)s is closed.") % {"fan": chosen.fan.display_name}
     done.tell(request, words, act="reopen", about=[chosen.public_id])
+    return see_other(next_one)
+
+
+@require_POST
+@signed_in
+def snooze(request: SignedInRequest, public_id: UUID) -> HttpResponse:
+    """``until`` names a choice, or ``at`` a moment; it leads to the next conversation. 400 is the page, saying why."""
+    chosen = _find_for_writing(request, public_id)
+    with timezone.override(chosen.creator.zone):
+        now, next_one = database_now(), address_after(request, chosen)
+        form = SnoozeForm(request.POST, now=now, zone=chosen.creator.zone)
+        if not form.snooze(Conversation.objects.filter(pk=chosen.pk), by=request.user):
+            reply = ReplyForm.of(chosen.draft)
+            return whole_page(request, chosen, reply, status=HTTPStatus.BAD_REQUEST, snoozing=form)
+        words = _("%(fan)s is snoozed until %(moment)s.")
+        names = {"fan": chosen.fan.display_name, "moment": full_moment(form.moment)}
+        done.tell(request, words % names, act="reopen", about=form.snoozed)
     return see_other(next_one)
 
 

@@ -16,9 +16,9 @@ from django.urls import reverse
 
 from crm.conditions import Scope
 from crm.finding import find_in_inbox
-from crm.forms import ReplyForm
+from crm.forms import ReplyForm, SnoozeForm
 from crm.inbox import ALL, COUNTED_MAX, VIEWS, counts, listed, tags_of, with_tags
-from crm.models import Conversation, Creator, Dispatch, Draft, Line, Tag
+from crm.models import Conversation, Creator, Dispatch, Draft, Line, State, Tag
 from crm.views import done
 from crm.views.access import SignedInRequest, chosen_creator, creators_of, writes
 from crm.views.notices import Notice, notices_for
@@ -84,7 +84,9 @@ def overview(request: SignedInRequest) -> Overview:
     dispatch, now = Dispatch.at_this_moment()
     line = line_of(request.creator)
     notices = notices_for(filter(None, map(line_of, creators_of(request))), dispatch, now=now)
-    beside = zlib.crc32(repr((held(line, dispatch, now=now), notices)).encode())
+    # No change is stamped when a snooze ends by itself.
+    woken = [getattr(each, "woken_at", None) for each in creators_of(request) if each == request.creator]
+    beside = zlib.crc32(repr((held(line, dispatch, now=now), notices, woken)).encode())
     return Overview(now, dispatch, notices, seq=line.seq if line else 0, stamp=f"{beside:08x}")
 
 
@@ -124,7 +126,7 @@ def list_context(request: SignedInRequest, chosen: Conversation | None, seen: Ov
     numbers, kept = counts(scope), carried(request)
     opened = {"chosen": str(chosen.public_id)} if chosen else {}
     return {
-        "rows": [(row, tags_of(row)) for row in shown],
+        "rows": [(row, tags_of(row), _mark(row, seen.now)) for row in shown],
         "may_choose": writes(request, request.creator),
         "ticked": [row.public_id for row in shown] if "select" in request.GET else [],
         "all_selected": _place(chosen) + query_string(kept | {"select": "page"}),
@@ -153,6 +155,13 @@ def _with_opened(page: list[Conversation], chosen: Conversation, *, is_first: bo
     return rows if is_newer or is_older else with_it
 
 
+def _mark(row: Conversation, now: datetime) -> str:
+    """What a row says of where it was, or is: closed, snoozed, or back from a snooze since which nothing was said."""
+    if (state := row.state(now)) != State.OPEN:
+        return state.value
+    return "back" if row.snoozed_until and row.listed_at == row.snoozed_until else ""
+
+
 def _age(row: Conversation) -> Any:
     return row.listed_at, row.pk
 
@@ -176,6 +185,7 @@ def thread_context(request: SignedInRequest, chosen: Found, seen: Overview) -> C
     stretch = {"from": str(thread.start.public_id)} if thread.start else {}
     return {
         "conversation": chosen,
+        "is_snoozed": chosen.state(seen.now) == State.SNOOZED,
         "address": address_of(request, chosen),
         "thread": thread,
         "seen": seen,
@@ -200,6 +210,7 @@ def whole_page(
         context |= {"team": request.creator.writers(), "tag_max": Tag.NAME_MAX}
     if chosen:
         context |= thread_context(request, chosen, seen) | {"form": form}
+        context["snoozing"] = SnoozeForm(now=seen.now, zone=chosen.creator.zone)
     return render(request, TEMPLATE, context | more, status=status)
 
 

@@ -50,7 +50,13 @@ const ACTS = {
   r: () => composer()?.focus(),
   n: () => onCard(".note-form textarea"),
   t: () => onCard("#card-tag"),
-  e: () => document.querySelector("#handling button")?.click(),
+  e: () => document.querySelector("#handling [data-key=e]")?.click(),
+  s: () => {
+    const menu = document.querySelector(".snoozing");
+    if (!menu) return;
+    menu.open = true;
+    menu.querySelector(".menu-item").focus();
+  },
   a: () => document.querySelector(".assignment button")?.click(),
   u: () => document.getElementById("mark-unread")?.requestSubmit(),
   "/": () => document.getElementById("inbox-search")?.focus(),

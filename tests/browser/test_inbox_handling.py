@@ -70,6 +70,28 @@ def test_the_key_closes_and_what_was_being_written_is_not_lost(
     assert conversation.closed_at is None
 
 
+def test_snoozed_the_next_one_opens_and_its_view_has_it_at_every_width(
+    sofia: Conversation, opened: Page, width: int
+) -> None:
+    if width > 390:
+        leave_the_field(opened)
+        press(opened, "s", "KeyS")
+        expect(opened.locator(".snoozing .menu-item").first).to_be_focused()
+    else:
+        opened.locator(".snoozing summary").click()
+    opened.get_by_role("button", name="Tomorrow morning").click()
+
+    expect(opened.get_by_role("heading", name="Sofia")).to_be_visible()
+    expect(opened.locator("#done")).to_contain_text("Daniel is snoozed until tomorrow at 09:00.")
+    if width == 390:
+        opened.get_by_role("link", name="All conversations").click()
+    opened.get_by_role("link", name="Snoozed").click()
+    opened.get_by_role("link", name="Daniel").click()
+    opened.get_by_role("button", name="Reopen").click()
+    expect(opened.get_by_role("button", name="Reopen")).to_have_count(0)
+    assert not Conversation.objects.filter(snoozed_until__isnull=False).exists()
+
+
 @pytest.mark.parametrize("width", [1440])
 def test_the_fan_writes_and_it_is_back_by_itself(sofia: Conversation, opened: Page, conversation: Conversation) -> None:
     opened.get_by_role("button", name="Close", exact=True).click()
@@ -95,4 +117,8 @@ def test_without_javascript_it_is_closed_and_taken_back(
         expect(page.get_by_role("heading", name="Sofia")).to_be_visible()
         page.get_by_role("button", name="Undo").click()
         expect(page.get_by_role("heading", name="Daniel")).to_be_visible()
+        page.locator(".snoozing summary").click()
+        page.get_by_label("Date and time").fill("2020-01-01T09:00")
+        page.get_by_role("button", name="Snooze", exact=True).click()
+        expect(page.get_by_text("From a minute to 366 days ahead.")).to_be_visible()
         expect(page.locator("#list .row")).to_have_count(2)

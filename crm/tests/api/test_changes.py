@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
 from crm.changes import Seen, latest, since
+from crm.clock import database_now
 from crm.models import Conversation, Creator, Line, Message, User
 from crm.models.messages import Status
 from crm.tests.api.asking import Api
@@ -53,6 +55,35 @@ def test_a_number_is_one_creators_seq(asks: Api, user: User, creator: Creator) -
     make_creator(user)
     assert asks.refused("get", f"{CHANGES}?after=0") == ["after"]
     assert len(asks.get(f"{CHANGES}?after=0&creatorId={creator.public_id}")["messages"]) == 2
+
+
+def test_a_snooze_that_ends_by_itself_is_told_once(asks: Api, creator: Creator) -> None:
+    talk, longer = make_conversation(creator), make_conversation(creator)
+    now = database_now()
+    for each, hours in ((talk, 1), (longer, 2)):
+        each.snooze(now + timedelta(hours=hours))
+    begun = asks.get(CHANGES)["after"]
+    assert asks.get(f"{CHANGES}?after={begun}")["conversations"] == []
+
+    # An hour later.
+    Conversation.objects.filter(pk=talk.pk).update(snoozed_until=now - timedelta(seconds=1))
+
+    [answer] = follow(asks, begun)
+    assert [(each["id"], each["state"]) for each in answer["conversations"]] == [(str(talk.public_id), "open")]
+    assert asks.get(f"{CHANGES}?after={answer['after']}")["conversations"] == []
+
+
+def test_snoozes_that_end_together_come_a_page_at_a_time(asks: Api, creator: Creator) -> None:
+    talks = [make_conversation(creator) for _ in range(5)]
+    begun = asks.get(CHANGES)["after"]
+    over = database_now() - timedelta(seconds=1)
+    Conversation.objects.update(snoozed_until=over)
+
+    answers = list(follow(asks, begun, limit=2))
+
+    assert [len(answer["conversations"]) for answer in answers] == [2, 2, 1]
+    told = {each["id"] for answer in answers for each in answer["conversations"]}
+    assert told == {str(talk.public_id) for talk in talks}
 
 
 def test_a_state_that_moves_is_told_again(asks: Api, creator: Creator) -> None:

@@ -291,6 +291,20 @@ class TestClosing:
         now = api.get(place).json()["seq"]
         assert api.post(f"{place}/close", {"seenSeq": now}, content_type="application/json").status_code == 200
 
+    def test_snoozes_until_a_moment_within_limits(self, api: Client, creator: Creator) -> None:
+        place = f"{LIST}/{make_conversation(creator).public_id}"
+        until = (database_now() + timedelta(days=1)).replace(microsecond=0)
+
+        snoozed = api.post(f"{place}/snooze", {"until": until.isoformat()}, content_type="application/json").json()
+        assert (snoozed["state"], snoozed["snoozedUntil"]) == ("snoozed", f"{until:%Y-%m-%dT%H:%M:%S}Z")
+        assert len(api.get(f"{LIST}?state=snoozed").json()["results"]) == 1
+        assert api.get(f"{LIST}?state=open").json()["results"] == []
+        assert api.post(f"{place}/reopen").json()["state"] == "open"
+
+        refused = api.post(f"{place}/snooze", {"until": "2020-01-01T00:00:00Z"}, content_type="application/json")
+        assert refused.status_code == 400
+        assert "366" in refused.content.decode()
+
     def test_the_list_has_those_of_every_state_or_of_one(self, api: Client, creator: Creator) -> None:
         make_conversation(creator, last_direction="in")
         closed = make_conversation(creator, last_direction="in")

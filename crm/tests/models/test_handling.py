@@ -81,6 +81,71 @@ class TestClose:
             Conversation.objects.filter(pk=talk.pk).update(closed_at=now, snoozed_until=now)
 
 
+class TestSnooze:
+    def test_it_leaves_the_list_and_comes_back_on_top_by_the_clock_alone(
+        self, talk: Conversation, creator: Creator
+    ) -> None:
+        other = make_conversation(creator)
+        until = database_now() + timedelta(hours=1)
+
+        talk.snooze(until)
+
+        now, later = database_now(), until + timedelta(seconds=1)
+        assert list(Conversation.objects.open(now)) == [other]
+        assert list(Conversation.objects.snoozed(now)) == [talk]
+        assert list(Conversation.objects.open(later).newest_first()) == [talk, other]
+        assert not Conversation.objects.snoozed(later).exists()
+        assert list(Conversation.objects.woken(later)) == [talk]
+        assert [fresh(talk).state(at) for at in (now, later)] == [State.SNOOZED, State.OPEN]
+
+    def test_what_we_write_leaves_it_snoozed_and_the_fan_brings_it_back_at_once(self, talk: Conversation) -> None:
+        talk.snooze(database_now() + timedelta(hours=1))
+        talk.queue(text="Sleep well", author=None)
+        assert fresh(talk).state(database_now()) == State.SNOOZED
+
+        written = talk.receive(text="Hey!", platform_id="1", written_at=database_now())
+
+        assert fresh(talk).state(database_now()) == State.OPEN
+        assert fresh(talk).listed_at == written.send_at
+
+    def test_an_old_chat_that_is_read_wakes_nobody(self, talk: Conversation) -> None:
+        talk.snooze(database_now() + timedelta(hours=1))
+
+        long_ago = database_now() - timedelta(days=9)
+        talk.receive(text="Hi", platform_id="1", written_at=long_ago, is_news=False)
+
+        assert fresh(talk).state(database_now()) == State.SNOOZED
+
+    def test_it_is_ended_by_hand(self, talk: Conversation) -> None:
+        talk.snooze(database_now() + timedelta(hours=1))
+
+        talk.reopen()
+
+        assert fresh(talk).snoozed_until is None
+        assert fresh(talk).listed_at == talk.last_message_at
+
+    def test_of_closing_and_snoozing_the_last_holds(self, talk: Conversation) -> None:
+        talk.close()
+        talk.snooze(database_now() + timedelta(hours=1))
+        assert fresh(talk).state(database_now()) == State.SNOOZED
+
+        talk.close()
+        assert fresh(talk).state(database_now()) == State.CLOSED
+
+    @pytest.mark.parametrize("ahead", [timedelta(hours=-1), timedelta(seconds=30), timedelta(days=367)])
+    def test_the_limits_are_named(self, talk: Conversation, ahead: timedelta) -> None:
+        with pytest.raises(ValidationError, match="From a minute to 366 days ahead"):
+            talk.snooze(database_now() + ahead)
+
+        assert fresh(talk).snoozed_until is None
+
+    def test_what_is_in_no_list_leaves_none(self, creator: Creator) -> None:
+        silent = make_conversation(creator, last_message_at=None)
+
+        with pytest.raises(ValidationError):
+            silent.snooze(database_now() + timedelta(hours=1))
+
+
 class TestTheFanWrites:
     @pytest.mark.parametrize("before", [timedelta(), timedelta(minutes=1)], ids=["after", "before"])
     def test_whenever_it_was_written_nobody_has_seen_it_and_it_opens(

@@ -13,7 +13,7 @@ from crm.models import Conversation, Creator, Membership
 from crm.models.messages import Status
 from crm.tests.factories import make_conversation, make_creator, make_fan, make_message, make_user
 from crm.tests.views.asking import text_of
-from crm.tests.views.test_inbox import names_in
+from crm.tests.views.test_inbox import counts_in, names_in
 
 pytestmark = pytest.mark.django_db
 
@@ -130,6 +130,70 @@ class TestClose:
         talks[0].close()
 
         assert "Reopen" in text_of(signed_in.get(place("messages", talks[0])))
+
+
+class TestSnooze:
+    def test_a_choice_puts_it_off_and_the_next_one_opens(self, signed_in: Client, talks: list[Conversation]) -> None:
+        ann, bo, _cy = talks
+
+        answer = signed_in.post(place("snooze_conversation", ann), {"until": "tomorrow"})
+
+        assert (answer.status_code, answer.headers["Location"]) == (303, place("conversation", bo))
+        until = Conversation.objects.get(pk=ann.pk).snoozed_until
+        assert until
+        assert f"{until.astimezone(ann.creator.zone):%H:%M}" == "09:00"
+        page = signed_in.get(reverse("inbox"))
+        assert "Ann is snoozed until tomorrow at 09:00. Undo" in text_of(page)
+        assert names_in(page) == ["Bo", "Cy"]
+        assert counts_in(page)["Snoozed"] == "1"
+        assert names_in(signed_in.get(reverse("inbox"), {"show": "snoozed"})) == ["Ann"]
+
+    def test_a_moment_of_the_creators_clock(self, signed_in: Client, talks: list[Conversation]) -> None:
+        here = (database_now() + timedelta(days=3)).astimezone(talks[0].creator.zone).replace(second=0, microsecond=0)
+
+        signed_in.post(place("snooze_conversation", talks[0]), {"at": f"{here:%Y-%m-%dT%H:%M}"})
+
+        assert Conversation.objects.get(pk=talks[0].pk).snoozed_until == here
+
+    @pytest.mark.parametrize(
+        ("typed", "words"),
+        [
+            ({"at": "2020-01-01T09:00"}, "From a minute to 366 days ahead."),
+            ({"at": "soon"}, "Enter a valid date/time."),
+            ({"until": "yesterday"}, "It is too late for this choice."),
+            ({}, "Say until when."),
+        ],
+    )
+    def test_what_is_no_moment_is_refused_and_the_page_says_why(
+        self, signed_in: Client, talks: list[Conversation], typed: dict[str, str], words: str
+    ) -> None:
+        answer = signed_in.post(place("snooze_conversation", talks[0]), typed)
+
+        assert answer.status_code == 400
+        assert words in text_of(answer)
+        assert state_of(talks[0]) == "open"
+
+    def test_the_end_of_a_snooze_is_news_to_a_page_that_asks(
+        self, signed_in: Client, talks: list[Conversation]
+    ) -> None:
+        ann, now = talks[0], database_now()
+        ann.snooze(now + timedelta(hours=1))
+        asked = signed_in.get(reverse("inbox_changes"))
+        query, tag = {"after": asked.json()["after"]}, {"If-None-Match": asked.headers["ETag"]}
+        assert signed_in.get(reverse("inbox_changes"), query, headers=tag).status_code == 304
+
+        # An hour later.
+        Conversation.objects.filter(pk=ann.pk).update(
+            snoozed_until=now - timedelta(seconds=1), last_message_at=now - timedelta(days=1)
+        )
+
+        news = signed_in.get(reverse("inbox_changes"), query, headers=tag)
+        assert news.status_code == 200
+        assert news.headers["ETag"] != asked.headers["ETag"]
+        page = signed_in.get(reverse("inbox"))
+        assert names_in(page) == ["Ann", "Bo", "Cy"]
+        assert "Back from a snooze" in text_of(page)
+        assert counts_in(page)["Snoozed"] == ""
 
 
 class TestMany:

@@ -39,6 +39,7 @@ def everybody(creator: Creator, user: User) -> None:
     make_conversation(fan=make_fan(creator, name="Priority", is_priority=True))
     make_message(make_conversation(fan=make_fan(creator, name="Failed")), status=Status.FAILED)
     make_conversation(fan=make_fan(creator, name="Closed"), closed_at=timezone.now())
+    make_conversation(fan=make_fan(creator, name="Snoozed"), snoozed_until=timezone.now() + timedelta(hours=1))
     stranger = make_creator(make_user())
     make_message(make_conversation(stranger, unread_count=1, assigned_to=user), status=Status.UNKNOWN)
 
@@ -72,7 +73,7 @@ def test_of_a_creator_who_has_just_gone_nothing_is_counted(creator: Creator, use
     assert inbox.counts(scope) == dict.fromkeys(inbox.VIEWS, 0)
 
 
-@pytest.mark.parametrize("name", ["Unread", "Mine", "Unanswered", "Priority", "Failed", "Closed"])
+@pytest.mark.parametrize("name", ["Unread", "Mine", "Unanswered", "Priority", "Failed", "Snoozed", "Closed"])
 @pytest.mark.usefixtures("everybody")
 def test_each_view_shows_its_own_and_every_page_counts_all(signed_in: Client, name: str) -> None:
     page = signed_in.get(reverse("inbox"), {"show": name.lower()})
@@ -85,6 +86,7 @@ def test_each_view_shows_its_own_and_every_page_counts_all(signed_in: Client, na
         "Unanswered": "1",
         "Priority fans": "1",
         "Failed": "1",
+        "Snoozed": "1",
         "Closed": "",
     }
 
