@@ -16,6 +16,7 @@ from rest_framework.permissions import SAFE_METHODS
 from crm.api.idempotency import HEADER
 from crm.api.shapes import MediaUrl, ProblemShape, Shape, WallTime
 from crm.conditions import NOT_BLANK
+from crm.importing.survey import ENDINGS
 from crm.models import ApiKey, KeptReply
 from huntaze.problems import CONTENT_TYPE
 
@@ -39,6 +40,18 @@ IDEMPOTENCY_KEY = build_parameter_type(
     description="One for each thing that is meant: the same request twice is done once and answered alike.",
     schema={"type": "string", "minLength": 1, "maxLength": KeptReply.KEY_MAX, "pattern": "^[ -~]+$"},
 )
+#: A file is known by its name to be one.
+UPLOADED = {
+    "file": {
+        "headers": {
+            "Content-Disposition": {
+                "description": f"The name ends with {' or '.join(ENDINGS)}.",
+                "schema": {"type": "string"},
+                "example": 'form-data; name="file"; filename="fans.csv"',
+            }
+        }
+    }
+}
 RETRY_AFTER = {"schema": {"type": "integer", "minimum": 1}, "description": "Seconds."}
 UUID = {"type": "string", "format": "uuid"}
 
@@ -98,8 +111,10 @@ class HuntazeSchema(AutoSchema):
         ]
 
     def _get_request_body(self, direction: Any = "request") -> dict[str, Any] | None:
-        """A body of which one of several fields is needed is needed."""
+        """A body of which one of several fields is needed is needed; a form has a file."""
         body: dict[str, Any] | None = super()._get_request_body(direction)  # type: ignore[no-untyped-call]
+        if body and (form := body["content"].get("multipart/form-data")):
+            form["encoding"] = UPLOADED
         shape = self.get_request_serializer()
         if body and self.method != "PATCH" and "anyOf" in getattr(shape, "rules", {}):
             body["required"] = True

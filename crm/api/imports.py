@@ -10,7 +10,7 @@ from django.http import StreamingHttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers, status
 from rest_framework.exceptions import APIException, ErrorDetail, ValidationError
 from rest_framework.parsers import FormParser, JSONParser, MultiPartParser
@@ -51,6 +51,11 @@ class TooLarge(APIException):
         super().__init__({"file": [str(FILE_MAX_WORDS)]})
 
 
+@extend_schema_field({"type": "object", "additionalProperties": {"type": "string"}})
+class MappingField(serializers.JSONField):
+    """Fields by header; in a form it is JSON."""
+
+
 class OptionsShape(Shape):
     """What a client says about a file. What is left out the file must show by itself."""
 
@@ -63,7 +68,7 @@ class OptionsShape(Shape):
         choices=["none", "cp1252", "cp1254"], required=False, help_text="For text that was encoded twice."
     )
     encoding = serializers.ChoiceField(choices=Options.ALLOWED["encoding"][1:], required=False)
-    mapping = serializers.JSONField(required=False, help_text='Header to field; "" ignores the column.')
+    mapping = MappingField(required=False, help_text='Header to field; "" ignores the column.')
 
     def validate_mapping(self, said: Any) -> dict[str, str]:
         if isinstance(said, str):

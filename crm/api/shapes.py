@@ -72,7 +72,12 @@ class Shape(serializers.Serializer[Any]):
                 continue
             if field is None:
                 yield name, [_("There is no such field. There are: %(names)s.") % {"names": ", ".join(self.fields)}]
-            elif not isinstance(data, QueryDict) and (words := _mistyped(field, value)):
+            elif isinstance(data, QueryDict):
+                if value == "":
+                    yield name, [_("Give it a value, or leave it away.")]
+                elif isinstance(field, serializers.BooleanField) and value.lower() not in ("true", "false"):
+                    yield name, [_("true or false.")]
+            elif words := _mistyped(field, value):
                 yield name, [words]
 
 

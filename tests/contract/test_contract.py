@@ -78,7 +78,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
 
 
 def rows_of(creator: Creator, owner: User) -> dict[str, list[str]]:
-    made: dict[str, list[Model]] = defaultdict(list)
+    made: dict[str, list[Model]] = defaultdict(list, creator_id=[creator], user_id=[owner])
     for number in range(ROWS):
         fan = make_fan(creator)
         talk = make_conversation(fan=fan)

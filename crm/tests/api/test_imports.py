@@ -91,6 +91,17 @@ def test_answered_it_is_imported(owner: Client, creator: Creator) -> None:
 
 
 @pytest.mark.parametrize(
+    ("field", "value"), [("creatorId", ""), ("dateOrder", ""), ("mapping", ""), ("dryRun", ""), ("dryRun", "0")]
+)
+def test_a_field_of_a_form_without_a_value_or_with_another_is_refused(owner: Client, field: str, value: str) -> None:
+    answer = upload(owner, HOUSE, **{field: value})
+
+    assert answer.status_code == 400
+    assert [error["field"] for error in answer.json()["errors"]] == [field]
+    assert not Import.objects.exists()
+
+
+@pytest.mark.parametrize(
     ("name", "text", "field", "status", "words"),
     [
         ("fans.xlsx", HOUSE, "file", 400, ".csv"),
