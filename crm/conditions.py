@@ -299,7 +299,8 @@ CONDITIONS: Mapping[str, Condition] = {
     "neverBought": Condition(
         _FLAG,
         _("Has never spent anything"),
-        lambda never, s: _flag(s.of_fan(value_cents=0, last_purchase_at__isnull=True), never),
+        # Not "equals 0": SQLite takes that for rare, and would sort most of the fans.
+        lambda never, s: _flag(s.of_fan(value_cents__lte=0, last_purchase_at__isnull=True), never),
     ),
     "boughtWithinDays": Condition(
         _DAYS,

@@ -82,6 +82,16 @@ def select(fans: "QuerySet[Fan]", rule: Rule, *, creator: Creator, now: datetime
     return fans.filter(_meaning(_read(rule, "rule"), scope), creator=creator)
 
 
+def conditions_of_all(rule: Rule) -> Iterator[str]:
+    """The conditions that hold for everybody whom ``rule`` chooses, as far as it says so outright."""
+    for name, inner in rule.items():
+        if name == "all":
+            for each in inner:
+                yield from conditions_of_all(each)
+        elif name not in ("any", "not"):
+            yield name
+
+
 def check(rule: object, *, creator: Creator, name: str = "rule") -> dict[str, Any]:
     """``rule`` as it is to be kept: tags by id, so that they may be renamed.
 

@@ -19,8 +19,9 @@ from crm.api.paging import ListQuery
 from crm.api.rows import RowShape
 from crm.api.shapes import ProblemShape, Shape, page_of
 from crm.conditions import CENTS_MAX, CONDITIONS, NOT_BLANK, Scope
-from crm.listing import NEWEST, SORTINGS
+from crm.listing import SORTINGS
 from crm.models import Fan, Platform, Segment, Subscription, Tag
+from crm.sorting import usual_sort
 
 PRICE_MAX = 10_000_000
 
@@ -122,7 +123,7 @@ class NewFan(FanValues):
 
 class FanQuery(ListQuery):
     sortings = SORTINGS
-    default_sort = NEWEST
+    default_sort = ""
     conditions = tuple(CONDITIONS)
 
     creatorId = serializers.UUIDField(required=False)
@@ -142,9 +143,12 @@ class FanList(APIView):
         fans = query.narrowed(
             Fan.objects.filter(creator__in=list(creators)), Scope(frozenset(creators), now, user_of(request).pk)
         )
+        conditions = list(query.validated_data)
         if segment_id := query.get("segment"):
             segment = found(Segment.objects.for_user(request.user).select_related("creator"), segment_id)
             fans = segments.select(fans, segment.rule, creator=segment.creator, now=now)
+            conditions += segments.conditions_of_all(segment.rule)
+        query.usual_sort = usual_sort(conditions)
         return query.reply(request, with_what_is_shown(fans), lambda rows: shown(rows, creators))
 
     @extend_schema(responses={201: FanShape})

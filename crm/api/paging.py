@@ -61,7 +61,9 @@ class ListQuery(Query):
     """The query string of a list."""
 
     sortings: ClassVar[Mapping[str, Sorting]]
+    #: Empty where it depends on what is asked for: the view then says it by ``usual_sort``.
     default_sort: ClassVar[str]
+    usual_sort = ""
     #: Conditions on fans by which the list can be narrowed.
     conditions: ClassVar[tuple[str, ...]] = ()
 
@@ -70,7 +72,8 @@ class ListQuery(Query):
     total = serializers.BooleanField(default=False, help_text="Count the whole list, too.")
 
     def get_fields(self) -> dict[str, Any]:
-        sort = serializers.ChoiceField(choices=list(self.sortings), default=self.default_sort)
+        usual = {"default": self.default_sort} if self.default_sort else {"required": False}
+        sort = serializers.ChoiceField(choices=list(self.sortings), **usual)
         # A request names one condition or two of dozens; the description has them all.
         asked = getattr(self, "initial_data", self.conditions)
         conditions = {name: ConditionField(name) for name in self.conditions if name in asked}
@@ -99,17 +102,23 @@ class ListQuery(Query):
     ) -> Response:
         """The same for a list that has a way of its own to a page; ``page_at`` takes what ``page_of`` takes."""
         asked = self.validated_data
-        page = page_at(self.sortings[asked["sort"]], cursor=asked.get("cursor", ""), limit=asked["limit"])
+        sort = asked.get("sort", self.usual_sort)
+        page = page_at(self.sortings[sort], cursor=asked.get("cursor", ""), limit=asked["limit"])
+        # What is usual may be something else by then.
+        said = {"sort": sort} if self.usual_sort else {}
         body = {
-            "next": _link(request, page.next),
-            "previous": _link(request, page.previous),
+            "next": _link(request, page.next, said),
+            "previous": _link(request, page.previous, said),
             "results": shown(page.rows),
         }
         return Response(body | ({"total": total()} if asked["total"] else {}))
 
 
-def _link(request: Request, cursor: str) -> str | None:
-    """The same list from ``cursor`` on; it was counted already."""
+def _link(request: Request, cursor: str, said: Mapping[str, str]) -> str | None:
+    """The same list from ``cursor`` on, with what is ``said`` besides; it was counted already."""
     if not cursor:
         return None
-    return replace_query_param(remove_query_param(request.build_absolute_uri(), "total"), "cursor", cursor)
+    address = remove_query_param(request.build_absolute_uri(), "total")
+    for name, value in {**said, "cursor": cursor}.items():
+        address = replace_query_param(address, name, value)
+    return address

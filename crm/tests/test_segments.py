@@ -9,6 +9,7 @@ from crm import segments
 from crm.conditions import CONDITIONS
 from crm.models import Creator, Fan, Tag
 from crm.tests.factories import make_creator, make_fan
+from crm.tests.plans import analyze, plan_of
 
 pytestmark = pytest.mark.django_db
 
@@ -117,6 +118,17 @@ def test_another_creators_tag_is_no_tag(creator: Creator) -> None:
 def test_every_ready_made_segment_can_be_read_and_asked(creator: Creator, ready_made: segments.ReadyMade) -> None:
     segments.check(ready_made.rule, creator=creator)
     segments.select(Fan.objects.all(), ready_made.rule, creator=creator).count()
+
+
+def test_who_never_bought_is_listed_in_the_order_of_an_index(creator: Creator) -> None:
+    """They are most of the fans: whoever first found all of them would sort them all."""
+    many = [Fan(creator=creator, handle=f"many{n}", value_cents=max(0, n - 300)) for n in range(500)]
+    Fan.objects.bulk_create(many)
+    analyze("crm_fan")
+
+    found = segments.select(Fan.objects.all(), {"neverBought": True}, creator=creator)
+
+    assert "fan_by_creation" in plan_of(found.order_by("-created_at", "-pk")[:51])
 
 
 def test_there_is_a_ready_made_segment_for_every_use() -> None:

@@ -18,9 +18,10 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from crm import exporting, segments, tagging
 from crm.forms.filters import FilterForm, ids_in
-from crm.listing import NEWEST, SORTINGS
+from crm.listing import SORTINGS
 from crm.models import Fan, ImportKind, Tag
 from crm.paging import Page, page_of
+from crm.sorting import usual_sort
 from crm.views.access import (
     SignedInRequest,
     chosen_creator,
@@ -103,7 +104,7 @@ def _shown(request: SignedInRequest, form: FilterForm, *, errors: Sequence[str] 
     good = form.is_valid()
     found = _found(form)
     sort = request.GET.get("sort", "")
-    sorting = SORTINGS.get(sort, SORTINGS[NEWEST])
+    sorting = SORTINGS.get(sort) or SORTINGS[usual_sort(list(segments.conditions_of_all(form.rule)))]
     rows = found.annotate(unread=F("conversation__unread_count")).prefetch_related("tags")
     try:
         page = page_of(rows, sorting, cursor=request.GET.get("cursor", ""))

@@ -1,6 +1,7 @@
 import uuid
 from datetime import timedelta
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.db import connection
@@ -8,9 +9,10 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from crm.clock import database_now
 from crm.models import Creator, Fan, FanTag, Line, Tag, Transaction, User
 from crm.models.messages import Status
-from crm.tests.factories import make_conversation, make_creator, make_fan, make_message, make_user
+from crm.tests.factories import make_conversation, make_creator, make_fan, make_message, make_segment, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -115,6 +117,29 @@ class TestList:
         assert set(handles(api)) == {"one", "two"}
         assert handles(api, f"creatorId={second.public_id}") == ["two"]
         assert handles(api, f"creatorId={foreign.creator.public_id}") == []
+
+    @pytest.mark.parametrize(
+        ("query", "rule", "sort"),
+        [
+            ("valueMin=1&silentForDays=3", {"silentForDays": 3, "valueMin": 1}, "-valueCents"),
+            ("silentForDays=3", {"all": [{}, {"all": [{"silentForDays": 3}]}]}, "-lastSeenAt"),
+            ("joinedWithinDays=30", {"all": [{"joinedWithinDays": 30}]}, "-joinedAt"),
+            ("blocked=false", {"any": [{"valueMin": 1}], "not": {"valueMin": 900}}, "-createdAt"),
+        ],
+    )
+    def test_unsorted_it_is_in_the_order_of_what_it_is_narrowed_by(
+        self, api: Client, creator: Creator, query: str, rule: dict[str, Any], sort: str
+    ) -> None:
+        for days, value in ((6, 300), (7, 200), (5, 100)):
+            at = database_now() - timedelta(days=days)
+            make_fan(creator, value_cents=value, last_seen_at=at, joined_at=at)
+        segment = make_segment(creator, rule=rule)
+
+        for asked in (query, f"segment={segment.public_id}"):
+            usual, said = (api.get(f"{FANS}?limit=1&{asked}{more}").json() for more in ("", f"&sort={sort}"))
+            assert usual["results"] == said["results"]
+            assert parse_qs(urlsplit(usual["next"]).query)["sort"] == [sort]
+            assert api.get(usual["next"]).json()["results"] == api.get(said["next"]).json()["results"]
 
     @pytest.mark.parametrize("query", ["", "sort=-valueCents", "search=fan", "tag=vip&unread=false"])
     def test_asks_the_database_as_often_for_two_fans_as_for_two_hundred(

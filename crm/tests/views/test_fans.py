@@ -98,6 +98,11 @@ def test_the_list_is_sorted_by_its_heads(owner: Client, crowd: dict[str, Fan], s
     assert names(owner, f"?sort={sort}") == order
 
 
+def test_unsorted_the_list_is_in_the_order_of_what_it_is_narrowed_by(owner: Client, crowd: dict[str, Fan]) -> None:
+    assert names(owner, "?spentMin=5") == names(owner, "?spentMin=5&sort=-valueCents") == ["Whale", "Ghost"]
+    assert names(owner, "?spentMin=5&sort=-createdAt") == ["Ghost", "Whale"]
+
+
 def test_long_lists_come_in_pages_that_neither_skip_nor_repeat(owner: Client, creator: Creator) -> None:
     wanted = {make_fan(creator, name=f"Fan {n:03}").name for n in range(LIMIT_DEFAULT + 3)}
     first = owner.get(PAGE + "?sort=name").content.decode()
