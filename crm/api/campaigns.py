@@ -350,16 +350,12 @@ class CampaignRecipients(APIView):
         campaign = _find(request, campaign_id)
         query = RecipientQuery.of(request)
         state = query.get("state") or ""
-
-        def total() -> int:
-            tally = Tally.objects.of(campaign.pk)
-            return tally.get(state, 0) if state else sum(tally.values())
-
+        chosen = campaign.recipients.in_state(state) if state else campaign.recipients.all()
         return query.reply_by(
             request,
             partial(listing.recipients, campaign, state=state),
             lambda rows: list(RecipientShape(rows, many=True).data),
-            total=total,
+            total=chosen.count,
         )
 
 

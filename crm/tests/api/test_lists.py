@@ -35,7 +35,7 @@ from crm.models import (
     User,
 )
 from crm.models.messages import Direction, Status
-from crm.paging import Sorting, page_of
+from crm.paging import Sorting, page_of, page_through
 from crm.tests.api.asking import Api
 from crm.tests.factories import make_conversation, make_fan
 
@@ -236,7 +236,12 @@ def paged_by(monkeypatch: pytest.MonkeyPatch) -> list[tuple[type[Model], Sorting
         found.append((rows.model, sorting))
         return page_of(rows, sorting, **place)
 
+    def noted_lists(lists: Any, sorting: Sorting, **place: Any) -> Any:
+        found.append((lists[0].model, sorting))
+        return page_through(lists, sorting, **place)
+
     monkeypatch.setattr("crm.api.paging.page_of", noted)
+    monkeypatch.setattr("crm.listing.page_through", noted_lists)
     return found
 
 
