@@ -20,7 +20,7 @@ NEWEST = "-createdAt"
 RECIPIENTS = always(sortings("id"))
 
 _OF_RECIPIENT = ("campaign", "excluded", "fan__public_id", "fan__name", "fan__handle", "fan__platform_id")
-_OF_MESSAGE = ("public_id", "status", "cause", "sent_at", "purchased_at")
+_OF_MESSAGE = ("campaign", "public_id", "status", "cause", "sent_at", "purchased_at")
 
 
 def recipients(

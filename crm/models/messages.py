@@ -405,8 +405,9 @@ class Message(models.Model):
             models.Index(
                 fields=["creator", "sending_at"], condition=Q(sending_at__isnull=False), name="message_calls_begun"
             ),
-            # How many are in this state? Plain enough for SQLite, which matches a list of states to no partial index.
-            models.Index(fields=["status"], name="message_by_status"),
+            # How many are in this state? And, on SQLite, whose conversations have any in one of these: it matches a
+            # list of states to no partial index.
+            models.Index(fields=["status", "creator", "conversation"], name="message_by_status"),
             # How many became sent or failed in these minutes?
             models.Index(fields=["settled_at"], condition=Q(settled_at__isnull=False), name="message_settled"),
             # What became of this creator's messages today, and when of the last one?

@@ -535,6 +535,19 @@ class TestScale:
         with django_assert_max_num_queries(12):
             assert web.get(where, {"status": "running"} if name == "campaign_progress" else {}).status_code == 200
 
+    @pytest.mark.parametrize("state", ["queued", "failed", "waiting", "excluded", "cancelled"])
+    def test_recipients_in_one_state_are_asked_for_at_once(
+        self, web: Client, creator: Creator, state: str, django_assert_max_num_queries: DjangoAssertNumQueries
+    ) -> None:
+        fans = [make_fan(creator, platform_id=f"{number}" if number < 30 else "") for number in range(45)]
+        campaign = launched(creator, *fans)
+        campaign.messages.filter(pk__in=campaign.messages.values("pk")[:15]).update(status=Status.FAILED)
+        if state == "cancelled":
+            campaigning.cancel(campaign)
+
+        with django_assert_max_num_queries(12):
+            assert web.get(address(campaign, "recipients"), {"state": state}).status_code == 200
+
     # PostgreSQL joins small tables as their statistics happen to be; bench/pages.py measures large ones there.
     @pytest.mark.sqlite_only
     @pytest.mark.parametrize(

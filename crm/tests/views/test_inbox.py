@@ -55,6 +55,7 @@ def scope_of(creator: Creator, user: User) -> Scope:
         ("unread", "conversation_unread"),
         ("mine", "conversation_assigned|conversation_open"),
         ("unanswered", "conversation_unanswered"),
+        ("failed", "message_by_status|message_(thread_)?for_a_person"),
         ("closed", "conversation_closed"),
     ],
 )
