@@ -183,13 +183,13 @@ def _by_pace(line: Line, before_it: int, now: datetime) -> Forecast:
     return Forecast(at, "pace", _("It waits for its turn at this account's pace."))
 
 
-def ask_the_gate(line: Line) -> float | None:
+def ask_the_gate(line: Line, now: datetime) -> float | None:
     """Seconds until the line's bucket, as it is now, lets the next message go; None when nobody can say.
 
     The settings name who asks, because the ledger knows no gate. It takes half a second at most: too long for a
     transaction that holds locks.
     """
-    seconds: float | None = import_string(settings.ASK_THE_GATE)(line)
+    seconds: float | None = import_string(settings.ASK_THE_GATE)(line, now)
     return seconds
 
 
@@ -200,7 +200,7 @@ def completion(
     tally: Mapping[str, int] | None = None,
     line: Line | None = None,
     dispatch: Dispatch | None = None,
-    opens_in: Callable[[Line], float | None] = ask_the_gate,
+    opens_in: Callable[[Line, datetime], float | None] = ask_the_gate,
 ) -> Forecast | None:
     """When the last message of a campaign will go; None once nothing of it waits.
 
@@ -224,7 +224,7 @@ def completion(
         return obstacle
     if any(not attachment.provider_media_id for attachment in campaign.attachments.all()):
         return Forecast(None, "media", _("Its media is being uploaded to the platform."))
-    seconds = opens_in(line)
+    seconds = opens_in(line, now)
     if seconds is None:
         return _no_gate()
     others = Message.objects.waiting().going(now).filter(creator=campaign.creator_id, due_at__lte=now)

@@ -37,7 +37,7 @@ def take(line: Line) -> Taken | Denied:
     key, limits = _key(line.creator), limits_of(line.creator)
     result = bucket().take(key, limits, not_full_for=_not_full_for(line, database_now()))
     if isinstance(result, Lost):
-        _rebuild(line.creator, limits)
+        _rebuild(line.creator, limits, database_now())
         result = bucket().take(key, limits)
     # One token is never above a burst, and a bucket is lost only to those who know better.
     assert isinstance(result, Taken | Denied)
@@ -49,14 +49,14 @@ def peek(line: Line) -> State:
     return peek_many([line])[line.pk]
 
 
-def peek_many(lines: Iterable[Line]) -> dict[int, State]:
+def peek_many(lines: Iterable[Line], now: datetime | None = None) -> dict[int, State]:
     """The same for many lines, in one round trip, by their primary keys. Raises GateUnavailable.
 
-    A line whose creator's pace cannot be read is left out.
+    A line whose creator's pace cannot be read is left out. ``now`` is the database's, of a caller who has it.
     """
     if not settings.RATE_LIMITER_ENABLED:
         return {line.pk: OPEN for line in lines}
-    now, asked, asks = database_now(), list[Line](), list[Ask]()
+    now, asked, asks = now or database_now(), list[Line](), list[Ask]()
     for line in lines:
         try:
             ask = Ask(_key(line.creator), limits_of(line.creator), not_full_for=_not_full_for(line, now))
@@ -66,15 +66,15 @@ def peek_many(lines: Iterable[Line]) -> dict[int, State]:
         asks.append(ask)
     answers = bucket().peek_many(asks) if asks else []
     return {
-        line.pk: _rebuild(line.creator, tuple(ask.limits)) if isinstance(state, Lost) else state
+        line.pk: _rebuild(line.creator, tuple(ask.limits), now) if isinstance(state, Lost) else state
         for line, ask, state in zip(asked, asks, answers, strict=True)
     }
 
 
-def opens_in(line: Line) -> float | None:
+def opens_in(line: Line, now: datetime) -> float | None:
     """Seconds until the next message of the line may go, as the bucket is now; None when Redis does not answer."""
     try:
-        state = peek_many([line]).get(line.pk)
+        state = peek_many([line], now).get(line.pk)
     except GateUnavailable as error:
         log.warning("the bucket cannot be looked into", creator=line.creator_id, error=str(error))
         return None
@@ -95,7 +95,7 @@ def hold(line: Line, *, seconds: float) -> None:
     key, limits = _key(line.creator), limits_of(line.creator)
     # A token was taken for the call that the platform answered so: the bucket is known not to be full.
     if isinstance(bucket().hold(key, limits, seconds=seconds, not_full_for=A_MOMENT), Lost):
-        _rebuild(line.creator, limits)
+        _rebuild(line.creator, limits, database_now())
         bucket().hold(key, limits, seconds=seconds)
 
 
@@ -122,9 +122,8 @@ def _not_full_for(line: Line, now: datetime) -> float:
     return known if known > 0 or line.bucket_law == line.creator.law else A_MOMENT
 
 
-def _rebuild(creator: Creator, limits: tuple[Limit, ...]) -> State:
+def _rebuild(creator: Creator, limits: tuple[Limit, ...], now: datetime) -> State:
     """Replay the calls that the ledger remembers: lost state never gives a whole day's burst back."""
-    now = database_now()
     memory = timedelta(seconds=max(limit.period + limit.full_in for limit in limits))
     calls = (
         Message.objects.filter(creator=creator, sending_at__gt=now - memory)

@@ -1,6 +1,7 @@
 """Campaigns: written, launched, stopped, and what became of every recipient."""
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -403,7 +404,7 @@ class BulkSend(APIView):
         require_manager(request, creator.pk)
         # The gate is asked outside of the transaction, which may hold locks.
         line = Line.objects.select_related("creator").filter(creator=creator).first() or Line(creator=creator)
-        return self._send(request, creator, written, opens_in=ask_the_gate(line))
+        return self._send(request, creator, written, opens_in=ask_the_gate(line, database_now()))
 
     @idempotent
     def _send(self, request: Request, creator: Creator, written: dict[str, Any], *, opens_in: float | None) -> Response:
@@ -411,7 +412,7 @@ class BulkSend(APIView):
         written["name"] = written["name"] or _("Bulk message to %(number)d fans") % {"number": len(fans)}
         with transaction.atomic():
             campaign = campaigning.send_to(creator, fans, author=user_of(request), **written)
-        detail = _in_detail(campaign, opens_in=lambda _line: opens_in)
+        detail = _in_detail(campaign, opens_in=lambda _line, _now: opens_in)
         return Response(
             {
                 "campaignId": campaign.public_id,
@@ -474,7 +475,9 @@ def _shown(campaigns: Sequence[Campaign], creators: Creators) -> list[dict[str, 
     return list(CampaignShape(campaigns, many=True, context=context).data)
 
 
-def _in_detail(campaign: Campaign, *, opens_in: Callable[[Line], float | None] = ask_the_gate) -> dict[str, Any]:
+def _in_detail(
+    campaign: Campaign, *, opens_in: Callable[[Line, datetime], float | None] = ask_the_gate
+) -> dict[str, Any]:
     """With when it will be done, why it waits, and what it earned, by currency."""
     [shown] = _shown([campaign], {campaign.creator_id: campaign.creator})
     expected = completion(campaign, opens_in=opens_in)

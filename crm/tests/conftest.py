@@ -21,6 +21,6 @@ def gate_opens(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Callable[
     """Say in how many seconds a bucket lets the next message go; None: it does not answer."""
 
     def say(seconds: float | None) -> None:
-        monkeypatch.setattr(settings.ASK_THE_GATE, lambda _line: seconds)
+        monkeypatch.setattr(settings.ASK_THE_GATE, lambda _line, _now: seconds)
 
     return say

@@ -97,11 +97,11 @@ class TestOpensIn:
     def test_it_is_what_the_bucket_says_now_whatever_the_line_remembers(
         self, line: Line, redis_server: redis.Redis
     ) -> None:
-        before = gate.opens_in(line)
+        before = gate.opens_in(line, database_now())
         gate.take(line)
 
         assert (before, line.hold_until) == (0.0, None)
-        assert gate.opens_in(line) == pytest.approx(60.3, abs=1)
+        assert gate.opens_in(line, database_now()) == pytest.approx(60.3, abs=1)
 
     def test_the_estimate_of_a_bulk_send_begins_there(
         self, line: Line, client: Client, redis_server: redis.Redis
@@ -119,10 +119,10 @@ class TestOpensIn:
         assert waits.total_seconds() == pytest.approx(60.3, abs=5)
 
     def test_without_redis_nobody_can_say(self, line: Line, no_redis: None) -> None:
-        assert gate.opens_in(line) is None
+        assert gate.opens_in(line, database_now()) is None
 
     def test_a_pace_that_cannot_be_read_is_said_elsewhere(self, redis_server: redis.Redis) -> None:
-        assert gate.opens_in(make_creator(pace="often").line) == 0.0
+        assert gate.opens_in(make_creator(pace="often").line, database_now()) == 0.0
 
 
 class TestTake:

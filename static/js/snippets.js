@@ -5,23 +5,31 @@ const field = () => document.querySelector("#composer textarea[name=text]");
 const options = () => Array.from(list().querySelectorAll("[data-text]"));
 
 let asked = 0;
+let answered = 0;
 let from = null; // where the "/" stands; null when the list was opened by its button
 
 const isOpen = () => Boolean(list() && !list().hidden);
+// Open, or on its way: whoever takes it back meanwhile does not get it.
+const isWanted = () => isOpen() || asked !== answered;
 
 async function show(words) {
   const form = field().form;
   const number = ++asked;
-  const response = await fetch(`${form.dataset.snippets}?${new URLSearchParams({ q: words })}`, { headers: { "HX-Request": "true" } });
-  if (!response.ok || number !== asked || !list()) return;
-  list().innerHTML = await response.text();
+  const address = `${form.dataset.snippets}?${new URLSearchParams({ q: words })}`;
+  const answer = await fetch(address, { headers: { "HX-Request": "true" } })
+    .then((response) => (response.ok ? response.text() : null))
+    .catch(() => null);
+  if (number !== asked) return;
+  answered = number;
+  if (answer === null || !list()) return;
+  list().innerHTML = answer;
   list().hidden = false;
   expanded(true);
   mark(options()[0]);
 }
 
 function hide() {
-  asked += 1;
+  answered = asked += 1;
   from = null;
   if (!list()) return;
   list().hidden = true;
@@ -70,7 +78,7 @@ function typed(text) {
 document.addEventListener("input", (event) => {
   if (event.target !== field() || event.isComposing) return;
   const word = typed(event.target);
-  if (!word) return isOpen() && hide();
+  if (!word) return isWanted() && hide();
   from = word.start;
   show(word.words);
 });
@@ -78,7 +86,8 @@ document.addEventListener("input", (event) => {
 document.addEventListener(
   "keydown",
   (event) => {
-    if (event.target !== field() || !isOpen() || event.isComposing) return;
+    if (event.target !== field() || !isWanted() || event.isComposing) return;
+    if (!isOpen() && event.key !== "Escape") return;
     const chosen = options().find((option) => option.getAttribute("aria-selected") === "true");
     if (event.key === "ArrowDown") move(1);
     else if (event.key === "ArrowUp") move(-1);
@@ -96,11 +105,11 @@ document.addEventListener("click", (event) => {
   if (option) return insert(option);
   if (event.target.closest("[data-snippets-open]")) {
     event.preventDefault();
-    if (isOpen()) return hide();
+    if (isWanted()) return hide();
     field().focus();
     return show("");
   }
-  if (isOpen() && event.target !== field()) hide();
+  if (isWanted() && event.target !== field()) hide();
 });
 // A press on an option must not take the cursor out of the text.
 document.addEventListener("mousedown", (event) => {

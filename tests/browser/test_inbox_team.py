@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 from pytest_django.live_server_helper import LiveServer
 
 from crm import composing
@@ -106,6 +106,22 @@ def test_a_snippet_goes_in_where_the_cursor_is(opened: Page, welcome: Snippet) -
     expect(shown).to_have_count(2)
     field.press("Escape")
     expect(opened.get_by_role("button", name="Snippets")).to_have_attribute("aria-expanded", "false")
+
+
+@pytest.mark.parametrize("width", [1440])
+@pytest.mark.usefixtures("welcome")
+def test_snippets_that_nobody_wants_any_more_do_not_come(opened: Page) -> None:
+    held: list[Route] = []
+    opened.route("**/snippets*", lambda route: held.append(route))
+    with opened.expect_request("**/snippets*"):
+        opened.get_by_role("button", name="Snippets").click()
+    opened.get_by_label("Message to Daniel").press("Escape")
+
+    with opened.expect_response("**/snippets*"):
+        held.pop().continue_()
+    opened.evaluate("() => new Promise((shown) => setTimeout(() => requestAnimationFrame(shown), 100))")
+
+    expect(opened.get_by_role("button", name="Snippets")).to_have_attribute("aria-expanded", "false", timeout=1)
 
 
 def test_the_card_takes_tags_and_notes_at_every_width(opened: Page, conversation: Conversation, width: int) -> None:
