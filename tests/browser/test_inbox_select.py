@@ -136,6 +136,7 @@ def test_they_go_to_a_colleague_and_one_that_is_gone_stops_it(
         box(inbox, name).check(force=True)
     address = inbox.url
     press(inbox, "t", "KeyT")
+    expect(inbox.locator(".selection-bar [name=tag]")).to_be_focused()
     inbox.keyboard.press("Enter")
     expect(inbox.get_by_role("alert").filter(has_text="Name the tag.")).to_be_visible()
     assert (ticked(inbox), inbox.url) == (["Bo", "Cy"], address)
