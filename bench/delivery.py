@@ -251,6 +251,17 @@ def backlog(creators: "Sequence[Creator]", rows: int) -> "Iterator[None]":
     forget(creators)
 
 
+@contextmanager
+def stopped() -> "Iterator[None]":
+    """Nothing is sent meanwhile: else the first lines are half done, beside the writing, before the last are written."""
+    from crm.clock import database_now
+    from crm.models import Dispatch
+
+    Dispatch.stop_sending(reason="The bench writes what is to wait.", now=database_now())
+    yield
+    Dispatch.resume_sending()
+
+
 def forget(creators: "Sequence[Creator]") -> None:
     from crm.models import Message
 
@@ -288,7 +299,8 @@ class Rate:
 
 def _line_rate(stage: Stage, rows: int, measured: int) -> Rate:
     creators = make_creators(LINES, UNLIMITED)
-    queue(creators, rows // LINES)
+    with stopped():
+        queue(creators, rows // LINES)
     stage.wait_for(creators, measured // 8)
     before, first = stage.cpu(), stage.count(creators)
     stage.wait_for(creators, measured)
