@@ -253,7 +253,7 @@ def backlog(creators: "Sequence[Creator]", rows: int) -> "Iterator[None]":
 
 @contextmanager
 def stopped() -> "Iterator[None]":
-    """Nothing is sent meanwhile: else the first lines are half done, beside the writing, before the last are written."""
+    """Nothing is sent meanwhile: else the first lines are half done, beside the writing, before the last are there."""
     from crm.clock import database_now
     from crm.models import Dispatch
 
