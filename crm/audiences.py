@@ -23,6 +23,7 @@ from django.utils.translation import gettext as _
 from crm import segments
 from crm.models import Campaign, Creator, Fan, Message, Recipient, Segment
 from crm.models.messages import ON_THE_PLATFORM, Direction, Status
+from crm.numbers import grouped
 
 HOURS_MAX, DAYS_MAX, CAMPAIGNS_MAX = 24 * 90, 365, 100
 SEGMENTS_MAX = 20
@@ -173,7 +174,7 @@ def _audience(creator: Creator, document: Mapping[str, Any]) -> dict[str, Any]:
         return {"rule": segments.check(document["rule"], creator=creator, name="audience.rule")}
     wanted = document["fans"]
     if not isinstance(wanted, list) or not 1 <= len(wanted) <= Campaign.RECIPIENTS_MAX:
-        raise _wrong("audience", _("A list of 1 to %(max)d fans.") % {"max": Campaign.RECIPIENTS_MAX})
+        raise _wrong("audience", _("A list of 1 to %(max)s fans.") % {"max": grouped(Campaign.RECIPIENTS_MAX)})
     fans = {_uuid(fan, "audience") for fan in wanted}
     known = Fan.objects.filter(creator=creator, public_id__in=_listed(fans)).values_list("public_id", flat=True)
     if missing := sorted(map(str, fans.difference(known))):

@@ -12,6 +12,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import OuterRef, Subquery
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from crm import audiences, personalising
 from crm.clock import database_now
@@ -21,6 +22,7 @@ from crm.models.attachments import content_errors
 from crm.models.campaigns import EDITABLE, EXCLUDED, WAITING, CampaignStatus, IllegalCampaignMove
 from crm.models.conversations import SCHEDULE_AHEAD_MAX
 from crm.models.messages import Direction, Status
+from crm.numbers import grouped
 
 if TYPE_CHECKING:
     from crm.models import User
@@ -201,12 +203,17 @@ def launch(campaign: Campaign) -> None:
 
 def _size(total: int, excluded: int) -> str:
     if total > Campaign.RECIPIENTS_MAX:
-        return _("%(total)d fans are more than the %(max)d of one campaign.") % {
-            "total": total,
-            "max": Campaign.RECIPIENTS_MAX,
+        return _("%(total)s fans are more than the %(max)s of one campaign.") % {
+            "total": grouped(total),
+            "max": grouped(Campaign.RECIPIENTS_MAX),
         }
     if total:
-        return _("Everybody of these %(total)d fans is left out, so nobody would get it.") % {"total": total}
+        words = ngettext(
+            "This fan is left out, so nobody would get it.",
+            "Everybody of these %(total)s fans is left out, so nobody would get it.",
+            total,
+        )
+        return words % {"total": grouped(total)}
     return _("There is no fan in this audience.")
 
 

@@ -12,6 +12,8 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
+from crm.numbers import grouped
+
 # Spacing is stretched by this much, so that network jitter never puts an eleventh message into a rolling minute
 # at the platform's side (design, section 4).
 SAFETY_MARGIN = 0.005
@@ -92,7 +94,7 @@ def in_words(allowances: Sequence[Allowance]) -> str:
         for cap in others
     ]
     example = _("%(recipients)s recipients take about %(time)s.") % {
-        "recipients": f"{EXAMPLE_RECIPIENTS:,}",
+        "recipients": grouped(EXAMPLE_RECIPIENTS),
         "time": duration(max(allowance.time_for(EXAMPLE_RECIPIENTS) for allowance in allowances), rough=True),
     }
     return f"{', '.join(words)}; {example}"

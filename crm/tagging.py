@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 
 from crm.clock import database_now
 from crm.models import Conversation, Creator, Fan, FanTag, Line, Tag
+from crm.numbers import grouped
 
 #: As many as a campaign may have.
 FANS_MAX = 100_000
@@ -62,7 +63,7 @@ def take_off_all(tag: Tag, fans: QuerySet[Fan]) -> int:
 def _counted(fans: QuerySet[Fan]) -> int:
     how_many = fans.order_by()[: FANS_MAX + 1].count()
     if how_many > FANS_MAX:
-        raise ValidationError({"fans": _("At most %(max)s fans at once.") % {"max": f"{FANS_MAX:,}"}})
+        raise ValidationError({"fans": _("At most %(max)s fans at once.") % {"max": grouped(FANS_MAX)}})
     return how_many
 
 

@@ -61,7 +61,7 @@ def test_what_runs_is_what_is_written() -> None:
     assert catalogue.MO.read_bytes() == catalogue.compiled(catalogue.translated()), "make messages"
     with translation.override("fr"):
         assert translation.gettext("Messages of this conversation") == "Messages de cette conversation"
-        assert translation.ngettext("%(rows)s row", "%(rows)s rows", 0) == "%(rows)s ligne"
+        assert translation.ngettext("%(number)s row", "%(number)s rows", 0) == "%(number)s ligne"
 
 
 class _Reader(HTMLParser):

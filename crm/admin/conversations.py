@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
-from django.utils import timezone
+from django.utils import formats, timezone
 from django.utils.translation import gettext_lazy as _
 
 from crm.admin.tables import FOUND_MAX, Long, OneByOne, ReadOnly, as_uuid, of_fans_found, who, with_part
@@ -13,6 +13,7 @@ from crm.admin.writing import WritesToOne
 from crm.clock import database_now
 from crm.forecast import forecast
 from crm.models import Attachment, Conversation, Creator, Fan, Message, State
+from crm.wording import amount
 
 
 class AttachmentInline(ReadOnly, admin.TabularInline):
@@ -121,15 +122,15 @@ class MessageAdmin(OneByOne[Message], ReadOnly, Long):
 
     @admin.display(description=_("price"))
     def price(self, message: Message) -> str:
-        return f"${message.price_cents / 100:,.2f}" if message.price_cents else ""
+        return amount(message.price_cents, "USD") if message.price_cents else ""
 
     @admin.display(description=_("when it goes, and why it waits"))
     def waits_for(self, message: Message) -> str:
         expected = forecast(message)
         if expected is None:
             return ""
-        at = expected.at.strftime("%Y-%m-%d %H:%M:%S UTC ") if expected.at else ""
-        return f"{at}{expected.words}"
+        at = _("%(time)s UTC.") % {"time": formats.localize(expected.at)} if expected.at else ""
+        return f"{at} {expected.words}".strip()
 
 
 @admin.register(Attachment)

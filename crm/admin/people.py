@@ -17,6 +17,7 @@ from crm.admin.tables import Long, OneByOne, fans_found
 from crm.admin.writing import WritesToMany
 from crm.clock import database_now
 from crm.models import Creator, Fan, ImportKind, Line, Membership, User
+from crm.numbers import grouped
 from crm.pace import in_words
 
 #: A creator with more fans is erased by a command, for which nobody's browser waits.
@@ -62,8 +63,8 @@ class CreatorAdmin(Erased):
     def too_many(self, row: Creator) -> str:
         if row.fans.count() <= ERASED_HERE_MAX:
             return ""
-        words = _("More than %(max)d fans. Run: manage.py erase_creator %(id)s")
-        return words % {"max": ERASED_HERE_MAX, "id": row.public_id}
+        words = _("More than %(max)s fans. Run: manage.py erase_creator %(id)s")
+        return words % {"max": grouped(ERASED_HERE_MAX), "id": row.public_id}
 
     @admin.display(description=_("pace"))
     def pace_in_words(self, creator: Creator) -> str:

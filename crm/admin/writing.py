@@ -14,11 +14,12 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from crm.admin.tables import who
 from crm.forms import ChosenFansForm, ReplyForm
 from crm.models import Campaign, Conversation, Creator, Fan, Message
+from crm.numbers import grouped
 
 FANS_MAX = Campaign.RECIPIENTS_MAX
 
@@ -81,13 +82,13 @@ class WritesToMany(WritesToOne):
         creator = Creator.objects.get(pk=chosen[0].creator_id)
         form = ChosenFansForm(request.POST if "written" in request.POST else None, number=len(chosen))
         if "written" in request.POST and (campaign := form.send(creator, chosen, request=request)):
-            cast(Any, site).log_addition(request, campaign, _("For %(number)d chosen fans.") % {"number": len(chosen)})
+            cast(Any, site).log_addition(request, campaign, _for_chosen(len(chosen)))
             said = {"name": campaign.name, "status": campaign.get_status_display()}
             messages.success(request, _("“%(name)s”: %(status)s.") % said)
             return redirect("admin:crm_campaign_change", campaign.pk)
         context = {
             **site.admin_site.each_context(request),
-            "title": _("Message %(number)s fans of %(creator)s") % {"number": f"{len(chosen):,}", "creator": creator},
+            "title": _title(len(chosen), creator),
             "form": form,
             "opts": site.opts,
             "action_checkbox_name": ACTION_CHECKBOX_NAME,
@@ -113,7 +114,16 @@ def _queue(fan: Fan, form: ReplyForm, request: HttpRequest) -> Message | None:
 
 def _not_these(chosen: list[Fan]) -> str:
     if len(chosen) > FANS_MAX:
-        return _("At most %(max)s fans in one campaign. Choose fewer.") % {"max": f"{FANS_MAX:,}"}
+        return _("At most %(max)s fans in one campaign. Choose fewer.") % {"max": grouped(FANS_MAX)}
     if len({fan.creator_id for fan in chosen}) > 1:
         return _("These fans belong to several creators. Filter by one of them first.")
     return ""
+
+
+def _title(many: int, creator: Creator) -> str:
+    words = ngettext("Message %(number)s fan of %(creator)s", "Message %(number)s fans of %(creator)s", many)
+    return words % {"number": grouped(many), "creator": creator}
+
+
+def _for_chosen(many: int) -> str:
+    return ngettext("For %(number)s chosen fan.", "For %(number)s chosen fans.", many) % {"number": grouped(many)}

@@ -13,6 +13,7 @@ from crm import campaigning
 from crm.forms.fields import DollarsField, LinesField, TextField
 from crm.limiting import BULK, TooOften, limited
 from crm.models import Campaign, Creator, Fan, Message, User
+from crm.numbers import grouped
 
 NOW, DRAFT = "now", "draft"
 
@@ -56,8 +57,8 @@ class ChosenFansForm(forms.Form):
     def clean_way(self) -> str:
         way: str = self.cleaned_data["way"]
         if way == NOW and self.number > campaigning.BULK_MAX:
-            words = _("At most %(max)d fans at once, and these are %(number)d. Write a campaign.")
-            raise ValidationError(words, params={"max": campaigning.BULK_MAX, "number": self.number})
+            words = _("At most %(max)s fans at once, and these are %(number)s. Write a campaign.")
+            raise ValidationError(words, params={"max": campaigning.BULK_MAX, "number": grouped(self.number)})
         return way
 
     def send(self, creator: Creator, fans: Sequence[Fan], *, request: HttpRequest) -> Campaign | None:

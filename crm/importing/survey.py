@@ -20,6 +20,7 @@ from crm.importing.encoding import Doubled, encoding_of, encoding_said, looks_do
 from crm.importing.problems import BadCell, CannotImport
 from crm.importing.records import LINE_MAX, RECORD_LINES_MAX, RECORD_MAX, Record, Refused, records, separator_of
 from crm.importing.rows import AS_IT_IS, Options, Reading, printable
+from crm.numbers import grouped
 
 #: Opens the file's bytes anew, from the beginning.
 Opener = Callable[[], BinaryIO]
@@ -151,17 +152,17 @@ def _unreadable(header: Refused) -> str:
     if header.code == "line_too_long":
         return _(
             "The header in line %(line)s is longer than %(limit)s characters, which is the most that a line can have."
-        ) % {"line": header.line, "limit": f"{LINE_MAX:,}"}
+        ) % {"line": header.line, "limit": grouped(LINE_MAX)}
     return _(
         "A quote in the header in line %(line)s is not closed within %(lines)s lines and %(limit)s characters."
-    ) % {"line": header.line, "lines": RECORD_LINES_MAX, "limit": f"{RECORD_MAX:,}"}
+    ) % {"line": header.line, "lines": RECORD_LINES_MAX, "limit": grouped(RECORD_MAX)}
 
 
 def _misfits(columns: Columns) -> str:
     return _(
         "None of the first %(rows)s rows has as many cells as the header, which has %(wanted)s. Save the file as CSV"
         " again, with one separator for all rows."
-    ) % {"rows": f"{FIT_WITHIN:,}", "wanted": len(columns.header)}
+    ) % {"rows": grouped(FIT_WITHIN), "wanted": len(columns.header)}
 
 
 @lru_cache(65_536)

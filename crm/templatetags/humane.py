@@ -4,8 +4,9 @@ from datetime import timedelta
 from typing import Any
 
 from django import template
-from django.utils.formats import number_format
 from django.utils.translation import gettext as _
+
+from crm.numbers import grouped
 
 register = template.Library()
 
@@ -20,10 +21,7 @@ def duration(length: timedelta) -> str:
     return " ".join(f"{number} {unit}" for number, unit in parts[first : first + 2] if number) or f"0 {_('s')}"
 
 
-@register.filter
-def number(many: int) -> str:
-    """In groups of three digits: “10,000”, “10 000”."""
-    return number_format(many, force_grouping=True)
+register.filter("number", grouped)
 
 
 @register.filter

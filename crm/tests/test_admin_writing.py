@@ -153,6 +153,14 @@ class TestToMany:
 
         assert Message.objects.count() == 2
 
+    def test_how_many_are_chosen_is_said(self, writer: Client) -> None:
+        fans = [make_fan(make_creator(name="Mia"))]
+
+        one = write_to(writer, *fans, text="").context["title"]
+        two = write_to(writer, *fans, make_fan(fans[0].creator), text="").context["title"]
+
+        assert [one, two] == ["Message 1 fan of Mia", "Message 2 fans of Mia"]
+
     def test_fans_of_several_creators_are_refused(self, writer: Client) -> None:
         answer = run(writer, MANY, make_fan(), make_fan())
 

@@ -6,7 +6,6 @@ from datetime import datetime
 import pytest
 from django.utils import formats, timezone, translation
 
-from crm.templatetags.humane import number
 from crm.templatetags.inbox import full_moment, short_moment, written_day
 from crm.wording import amount
 
@@ -46,13 +45,6 @@ def test_a_day_is_written_as_its_reader_writes_it(
         assert written(september) == english
     with translation.override("fr"):
         assert written(september) == french
-
-
-def test_a_large_number_is_written_in_groups() -> None:
-    with translation.override("en"):
-        assert number(10_000) == "10,000"
-    with translation.override("fr"):
-        assert number(10_000).replace("\u202f", "\u00a0") == "10\u00a0000"
 
 
 def test_the_year_is_left_away_while_it_is_this_one() -> None:

@@ -1,6 +1,7 @@
 """Who is asking: every page of the ledger is for somebody who signed in."""
 
 from collections.abc import Callable
+from datetime import UTC, tzinfo
 from functools import wraps
 from http import HTTPStatus
 from typing import Concatenate, ParamSpec, cast
@@ -92,6 +93,14 @@ def chosen_creator(request: SignedInRequest) -> Creator:
         choose(request, by_id[asked])
     request.creator = by_id.get(asked or request.session.get(CHOSEN, ""), creators[0])
     return request.creator
+
+
+def clock_of(request: SignedInRequest) -> tzinfo:
+    """That of the creator whose pages the user looks at; UTC for who has none."""
+    try:
+        return chosen_creator(request).zone
+    except NoCreator:
+        return UTC
 
 
 def choose(request: SignedInRequest, creator: Creator) -> None:

@@ -22,6 +22,7 @@ from crm.analytics import ACTIVE_DAYS, MANY_FANS, Bucket, Fans, Figures, Money, 
 from crm.charts import Chart, Column, chart, rounded_up_time
 from crm.forms.periods import PeriodForm
 from crm.models import Campaign, Creator, SubscriptionEvent, Transaction
+from crm.numbers import change, grouped
 from crm.paging import Sorting, always, page_of, sortings
 from crm.periods import Period, Unit
 from crm.reporting import REPORTS, Asked, by_currency, report
@@ -138,11 +139,11 @@ def _fan_tiles(figures: Figures) -> Iterator[Tile]:
     fans, creator, now, before = reverse("fans"), figures.creator, figures.fans, figures.fans_before
     day = formats.date_format(figures.period.previous.last)
     today = _today(now)
-    joined = _on(day, now.total, before.total, _number)
-    yield Tile(_("Fans"), [_number(now.total)], f"{today} · {joined}", fans)
+    joined = _on(day, now.total, before.total, grouped)
+    yield Tile(_("Fans"), [grouped(now.total)], f"{today} · {joined}", fans)
     seen = _("Seen in the last %(days)d days") % {"days": ACTIVE_DAYS}
-    note = f"{today} · {seen} · {_on(day, now.active or 0, before.active, _number)}"
-    yield Tile(_("Active fans"), [_number(now.active or 0)], note, f"{fans}?seenWithinDays={ACTIVE_DAYS}")
+    note = f"{today} · {seen} · {_on(day, now.active or 0, before.active, grouped)}"
+    yield Tile(_("Active fans"), [grouped(now.active or 0)], note, f"{fans}?seenWithinDays={ACTIVE_DAYS}")
 
     def money(cents: int) -> str:
         return amount(cents, creator.currency)
@@ -182,7 +183,7 @@ def _money_tile(
 def _subscriber_tile(name: str, here: int | None, before: int | None, *, rows: str) -> Tile:
     if here is None:
         return Tile(name, [], "", rows, nothing=_("No subscription was told of yet."))
-    return Tile(name, [_number(here)], _before(_number(before or 0), here, before or 0), rows)
+    return Tile(name, [grouped(here)], _before(grouped(before or 0), here, before or 0), rows)
 
 
 def _reply_tile(here: ReplyTime | None, before: ReplyTime | None, *, rows: str) -> Tile:
@@ -190,8 +191,8 @@ def _reply_tile(here: ReplyTime | None, before: ReplyTime | None, *, rows: str) 
     said = _("before: %(value)s") % {"value": duration(earlier)} if earlier is not None else _("before: not known")
     if here is None:
         return Tile(name, [], said, rows, nothing=_("No fan wrote in these days."))
-    counts = {"answered": here.answered, "unanswered": here.unanswered}
-    words = _("Median; %(answered)d answered, %(unanswered)d not") % counts
+    counts = {"answered": grouped(here.answered), "unanswered": grouped(here.unanswered)}
+    words = _("Median; %(answered)s answered, %(unanswered)s not") % counts
     if here.median is None:
         return Tile(name, [], f"{words} · {said}", rows, nothing=_("Nobody was answered."))
     return Tile(name, [duration(here.median)], f"{words} · {said}", rows)
@@ -202,18 +203,12 @@ def _before(written: str, value: int, before: int) -> str:
 
 
 def _compared(words: str, value: int, before: int) -> str:
-    if before <= 0:
-        return words
-    change = round((value - before) * 100 / before)
-    return f"{words} ({'+' if change > 0 else '−' if change < 0 else '±'}{abs(change)} %)"
+    changed = change(value, before)
+    return f"{words} ({changed})" if changed else words
 
 
 def _cents(money: Money | None) -> int:
     return money.amount_cents if money else 0
-
-
-def _number(number: int) -> str:
-    return formats.number_format(number, force_grouping=True)
 
 
 # --- Charts
@@ -237,7 +232,7 @@ def _revenue_plot(
         kind = "less" if cents < 0 else "more"
         columns.append(Column([(kind, cents, f"{name}: {amount(cents, currency)}")]))
         net = "–" if money is None or money.net_cents is None else amount(money.net_cents, currency)
-        cells = (amount(cents, currency), net, _number(money.payments if money else 0))
+        cells = (amount(cents, currency), net, grouped(money.payments if money else 0))
         rows = _rows_of("transactions", bucket.first, period, unit, kind=kinds, currency=currency)
         table.append((name, rows, cells))
     drawn = chart(columns)
@@ -256,14 +251,15 @@ def _subscriber_plots(figures: Figures, unit: Unit) -> Iterator[Plot]:
     columns, table = [], []
     for each in turnovers:
         name = _named(each.first, unit)
-        came, left = _("%(count)d new") % {"count": each.started}, _("%(count)d lost") % {"count": each.expired}
+        came = _("%(count)s new") % {"count": grouped(each.started)}
+        left = _("%(count)s lost") % {"count": grouped(each.expired)}
         columns.append(Column([("more", each.started, f"{name}: {came}"), ("less", -each.expired, f"{name}: {left}")]))
         rows = _rows_of("subscriptions", each.first, figures.period, unit)
-        table.append((name, rows, (_number(each.started), _number(each.expired))))
+        table.append((name, rows, (grouped(each.started), grouped(each.expired))))
     drawn = chart(columns)
     said = {"new": sum(each.started for each in turnovers), "lost": sum(each.expired for each in turnovers)}
     says = _("New ones stand above the line, lost ones hang below it: %(new)d new and %(lost)d lost in all.") % said
-    ticks = [(_number(abs(round(value))), y) for value, y in drawn.ticks]
+    ticks = [(grouped(abs(round(value))), y) for value, y in drawn.ticks]
     heads = (_("New"), _("Lost"))
     along = _along(turnovers, unit)
     yield Plot("subscribers", _("New and lost subscribers"), says, drawn, ticks, along, heads, table)
@@ -279,7 +275,7 @@ def _reply_plots(figures: Figures, unit: Unit) -> Iterator[Plot]:
         took = _("nobody was answered") if median is None else duration(median)
         columns.append(Column([("more", round(median.total_seconds()) if median else 0, f"{name}: {took}")]))
         answered, unanswered = (each.time.answered, each.time.unanswered) if each.time else (0, 0)
-        cells = ("–" if median is None else took, _number(answered), _number(unanswered))
+        cells = ("–" if median is None else took, grouped(answered), grouped(unanswered))
         table.append((name, _rows_of("replies", each.first, figures.period, unit), cells))
     drawn = chart(columns, rounded_up=rounded_up_time)
     slowest = max(columns, key=lambda column: column.values[0][1])

@@ -27,6 +27,7 @@ from crm.limiting import BULK, limited
 from crm.models import Campaign, Creator, Dispatch, IllegalCampaignMove, Line, Segment
 from crm.models.campaigns import CampaignStatus
 from crm.models.messages import Status
+from crm.numbers import grouped
 from crm.paging import always, page_of, sortings
 from crm.progress import Progress
 from crm.views.access import SignedInRequest, chosen_creator, manages, require_manager, see_other, signed_in
@@ -179,7 +180,7 @@ def _whom(campaign: Campaign) -> str:
         return _("The segment “%(name)s”") % {"name": segment} if segment else _("A segment that is no longer there")
     if "fans" in document:
         number = len(document["fans"])
-        return ngettext("%(number)d fan, by name", "%(number)d fans, by name", number) % {"number": number}
+        return ngettext("%(number)s fan, by name", "%(number)s fans, by name", number) % {"number": grouped(number)}
     if "rule" in document:
         return rule_in_words(document["rule"], creator=campaign.creator)
     return _("Nobody yet")
@@ -213,19 +214,23 @@ def _cancel(request: SignedInRequest, campaign: Campaign) -> HttpResponse:
     stopped = campaigning.cancel(campaign)
     if begun:
         left = _progress(_find(request, campaign.public_id))
-        words = _(
-            "Cancelled. %(stopped)d fans will not get it. %(sent)d have it, and %(going)d were on their way: neither"
-            " can be called back."
+        words = ngettext(
+            "Cancelled. %(stopped)s fan will not get it. %(sent)s have it, and %(going)s were on their way: neither"
+            " can be called back.",
+            "Cancelled. %(stopped)s fans will not get it. %(sent)s have it, and %(going)s were on their way: neither"
+            " can be called back.",
+            stopped,
         )
         going = left.number("going") + left.number("open")
-        messages.success(request, words % {"stopped": stopped, "sent": left.sent, "going": going})
+        numbers = {"stopped": stopped, "sent": left.sent, "going": going}
+        messages.success(request, words % {name: grouped(number) for name, number in numbers.items()})
     return _to("campaign", campaign)
 
 
 def _retry(request: SignedInRequest, campaign: Campaign) -> HttpResponse:
     number = campaigning.retry_failed(campaign)
-    words = ngettext("%(number)d message waits again.", "%(number)d messages wait again.", number)
-    messages.success(request, words % {"number": number})
+    words = ngettext("%(number)s message waits again.", "%(number)s messages wait again.", number)
+    messages.success(request, words % {"number": grouped(number)})
     return _to("campaign", campaign)
 
 

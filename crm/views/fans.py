@@ -20,6 +20,7 @@ from crm import exporting, segments, tagging
 from crm.forms.filters import FilterForm, ids_in
 from crm.listing import SORTINGS
 from crm.models import Fan, ImportKind, Tag
+from crm.numbers import grouped
 from crm.paging import Page, page_of
 from crm.sorting import usual_sort
 from crm.views.access import (
@@ -198,14 +199,14 @@ def _tagged(request: SignedInRequest, form: FilterForm, chosen: QuerySet[Fan], a
         if tag is None:
             raise ValidationError(_("There is no such tag."))
         many = tagging.take_off_all(tag, chosen)
-        words = ngettext("“%(tag)s” is taken off %(many)d fan.", "“%(tag)s” is taken off %(many)d fans.", many)
+        words = ngettext("“%(tag)s” is taken off %(many)s fan.", "“%(tag)s” is taken off %(many)s fans.", many)
     else:
         if not chosen.exists():
             raise ValidationError(_("No fan is chosen."))
         [tag] = Tag.objects.named(form.creator, [name])
         many = tagging.put_on_all(tag, chosen)
-        words = ngettext("%(many)d more fan has “%(tag)s” now.", "%(many)d more fans have “%(tag)s” now.", many)
-    messages.success(request, words % {"tag": tag, "many": many})
+        words = ngettext("%(many)s more fan has “%(tag)s” now.", "%(many)s more fans have “%(tag)s” now.", many)
+    messages.success(request, words % {"tag": tag, "many": grouped(many)})
     return see_other(request.get_full_path())
 
 

@@ -194,7 +194,7 @@ def _assign(request: SignedInRequest, chosen: ConversationQuerySet) -> HttpRespo
 def _tag(request: SignedInRequest, chosen: ConversationQuerySet) -> HttpResponse:
     name = request.POST.get("tag", "").strip()
     many = tagging.put_on_fans_of(chosen, name=name)
-    words = ngettext("%(many)d more fan has “%(tag)s” now.", "%(many)d more fans have “%(tag)s” now.", many)
+    words = ngettext("%(many)s more fan has “%(tag)s” now.", "%(many)s more fans have “%(tag)s” now.", many)
     done.tell(request, words % {"many": many, "tag": name})
     return see_other(_back(request))
 

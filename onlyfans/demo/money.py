@@ -36,6 +36,7 @@ def add_money(fan: Fan, person: Person, now: datetime) -> None:
     )
     record = SubscriptionEvent.objects.record
     record(fan, kinds.RENEWED if last > came else kinds.STARTED, occurred_at=last, price_cents=SUBSCRIPTION_CENTS)
+    Fan.objects.filter(pk=fan.pk).joined(came)
     fan.refresh_from_db()
     if left:
         record(fan, kinds.EXPIRED, occurred_at=left)

@@ -5,7 +5,7 @@ from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db.models import Sum
+from django.db.models import F, Sum
 from django.db.models.functions import Coalesce
 from django.test import Client
 from pytest_django.fixtures import Settings
@@ -118,3 +118,9 @@ def test_the_connection_has_the_secrets_the_simulator_was_started_with(monkeypat
     connection = Connection.objects.get()
     assert (connection.api_key, connection.webhook_secret) == ("sim_key", "whsec_demo")
     assert found["webhook_path"] == "/api/onlyfans/webhooks/5c0f2f5e-52c7-4bd6-8a33-2f6f0f2f7a10"
+
+
+def test_nobody_paid_before_they_joined() -> None:
+    seed_demo()
+
+    assert not Transaction.objects.filter(occurred_at__lt=F("fan__joined_at")).exists()

@@ -93,7 +93,7 @@ class TestPage:
         revenue = tile(web, "Revenue")
 
         assert revenue.values == ["€65.50", "$700"]
-        assert revenue.note == "before: €1 (+6450 %) · before: $0"
+        assert revenue.note == "before: €1 (×\u00a066) · before: $0"
 
     def test_of_one_kind_only(self, web: Client, money: Campaign) -> None:
         assert tile(web, "Revenue", **OCTOBER, kind="message").values == ["€20.50"]

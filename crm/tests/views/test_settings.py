@@ -114,6 +114,17 @@ class TestSignIns:
         assert page.count("This browser") == 1
         assert Session.objects.latest("began_at").session_key not in page
 
+    @pytest.mark.parametrize("name", ["sign_ins", "api_keys"])
+    def test_hours_are_by_a_clock_that_is_named(self, name: str, client: Client, user: User) -> None:
+        ApiKey.issue(user, name="Sheets", scopes=["read"])
+
+        alone = client.get(reverse(name)).text
+        make_creator(user, timezone="Europe/Paris")
+        with_a_creator = client.get(reverse(name)).text
+
+        assert "Times are those of UTC." in alone
+        assert "Times are those of Europe/Paris." in with_a_creator
+
     def test_one_browser_is_signed_out(self, client: Client, user: User) -> None:
         elsewhere, other = signed_in(user), signed_in(user)
         [session] = [each for each in Session.objects.all() if each.session_key == elsewhere.session.session_key]

@@ -6,13 +6,14 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from crm.clock import database_now
 from crm.forms.settings import KeyForm
 from crm.models import ApiKey
-from crm.views.access import SignedInRequest, signed_in
+from crm.views.access import SignedInRequest, clock_of, signed_in
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -27,7 +28,9 @@ def keys(request: SignedInRequest) -> HttpResponse:
         status = HTTPStatus.CREATED
         context = {"form": KeyForm(None, user=request.user), "issued": issued[0], "secret": issued[1]}
     mine = ApiKey.objects.filter(user=request.user, revoked_at=None).select_related("creator").order_by("-id")
-    return render(request, "crm/settings/keys.html", context | {"keys": mine, "now": database_now()}, status=status)
+    with timezone.override(clock := clock_of(request)):
+        shown = {"keys": mine, "now": database_now(), "clock": clock}
+        return render(request, "crm/settings/keys.html", context | shown, status=status)
 
 
 @require_POST

@@ -3,6 +3,7 @@
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
@@ -10,7 +11,7 @@ from django.views.decorators.http import require_http_methods
 from crm import sign_ins
 from crm.clock import database_now
 from crm.models import Session, TokenFamily
-from crm.views.access import SignedInRequest, signed_in
+from crm.views.access import SignedInRequest, clock_of, signed_in
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -20,13 +21,15 @@ def list_of(request: SignedInRequest) -> HttpResponse:
     if request.method == "POST":
         _end(request)
         return redirect("sign_ins")
-    now = database_now()
+    now, clock = database_now(), clock_of(request)
     context = {
+        "clock": clock,
         "sessions": Session.objects.of(request.user, now),
         "this_one": request.session.session_key,
         "families": TokenFamily.objects.alive(request.user, now),
     }
-    return render(request, "crm/settings/sign_ins.html", context)
+    with timezone.override(clock):
+        return render(request, "crm/settings/sign_ins.html", context)
 
 
 def _end(request: SignedInRequest) -> None:

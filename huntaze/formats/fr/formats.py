@@ -3,3 +3,5 @@ DATETIME_FORMAT = SHORT_DATETIME_FORMAT = "j N Y, H:i"
 MONTH_DAY_FORMAT = "j N"
 YEAR_MONTH_FORMAT = "F Y"
 TIME_FORMAT = "H:i"
+#: Narrow, and no line ends there.
+THOUSAND_SEPARATOR = "\u202f"
