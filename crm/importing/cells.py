@@ -90,6 +90,14 @@ def own_key(text: str) -> str:
 _OWN_KEY = re.compile("f:[0-9a-f]{64}|e:[!-~]{1,96}")
 
 
+def import_id(text: str) -> str:
+    """Which import left the row out, as our error file says it; empty when a person wrote something else there."""
+    return text if _IMPORT_ID.fullmatch(text) else ""
+
+
+_IMPORT_ID = re.compile("[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
 def handle(text: str) -> str:
     text = text.lstrip("@")
     if not text or len(text) > HANDLE_MAX or _SPACE.search(text):

@@ -82,6 +82,7 @@ PAYMENT_FIELDS: Mapping[str, Sequence[str]] = {
     "currency": ("currency",),
     "status": ("status", "state"),
     "description": ("description", "details"),
+    "origin": ("error import",),
 }
 FIELDS: Mapping[Kind, Mapping[str, Sequence[str]]] = {Kind.FANS: FAN_FIELDS, Kind.TRANSACTIONS: PAYMENT_FIELDS}
 MONEY_FIELDS = frozenset({"value", "subscription_price", "amount", "fee", "net"})
@@ -111,10 +112,11 @@ FIELD_NAMES = {
     "currency": gettext_lazy("Currency"),
     "status": gettext_lazy("State"),
     "description": gettext_lazy("Description"),
+    "origin": gettext_lazy("Import that left the row out"),
 }
 
-#: Columns that our own error file adds; importing it again, they say nothing.
-ERROR_COLUMNS = ("Error row", "Error line", "Error column", "Error value", "Error reason")
+#: Columns that our own error file adds; importing it again, they say nothing of a fan or a payment.
+ERROR_COLUMNS = ("Error row", "Error line", "Error column", "Error value", "Error reason", "Error import")
 _OUR_ERRORS = frozenset(name.casefold() for name in ERROR_COLUMNS)
 
 #: Files known by all of these headers, the closest match first.

@@ -61,6 +61,8 @@ class Outcome:
     journal: dict[str, Any] = field(default_factory=dict)
     #: The fan of each row, by row number, with its primary key.
     fan_ids: dict[int, int] = field(default_factory=dict)
+    #: Of payments that only their number in the file tells from others alike, what ``payments.short`` makes of them.
+    numbered: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)

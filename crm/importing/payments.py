@@ -13,7 +13,7 @@ from crm.importing import fans
 from crm.importing.problems import Problem
 from crm.importing.rows import Row, payment_kind, zone_of
 from crm.importing.seen import Names, Seen, first_ones
-from crm.models import Creator, Fan, Line, Payment, Transaction
+from crm.models import Creator, Fan, Import, ImportChunk, Line, Payment, Transaction
 from crm.models.transactions import TOLD_WITHIN
 
 #: A row that names a day and no time is noon of that day, and may tell of any payment of the day.
@@ -24,7 +24,8 @@ def without_repeats(creator: Creator, rows: Sequence[Row], seen: Seen) -> tuple[
     """The rows that do not repeat an earlier one; those without an id get a fingerprint.
 
     Two rows alike to the second are one payment told twice. Two rows alike that name only a day are two payments, the
-    first and the second of that day, and so they are again when the file is read again.
+    first and the second of that day, and so they are again when the file is read again. A row of an error file is
+    counted after those that were good when the file that it comes from was read: it is one more payment.
     """
     zone = zone_of(creator)
     named: list[tuple[Row, Names]] = []
@@ -34,13 +35,55 @@ def without_repeats(creator: Creator, rows: Sequence[Row], seen: Seen) -> tuple[
         elif key := row.values.get("key"):
             name = f"k:{key}"
         else:
-            said = _said(row)
-            if _names_a_day(row, zone):
-                said = f"{said}\x1f{seen.count_up(f'd:{said}')}"
-            name = hashlib.sha256(said.encode()).hexdigest()
+            name = _numbered(row, seen) if _names_a_day(row, zone) else _hashed(_said(row))
             row = row._replace(values=row.values | {"fingerprint": name})
         named.append((row, Names(own=(name,), forbidden=(name,))))
     return first_ones(named, seen)
+
+
+def _hashed(said: str) -> str:
+    return hashlib.sha256(said.encode()).hexdigest()
+
+
+def _numbered(row: Row, seen: Seen) -> str:
+    """The fingerprint of a row as the first, the second and so on of those that say the same."""
+    said, origin = _said(row), row.values.get("origin", "")
+    while True:
+        name = _hashed(f"{said}\x1f{seen.count_up(f'd:{said}')}")
+        if not origin or not seen.knows(_of_origin(origin, short(name))):
+            return name
+
+
+def short(fingerprint: str) -> str:
+    """Enough of it to know it by among those of one file."""
+    return fingerprint[:16]
+
+
+def _of_origin(origin: str, short_fingerprint: str) -> str:
+    return f"o:{origin}:{short_fingerprint}"
+
+
+def recall(job: Import, seen: Seen) -> None:
+    """Let ``seen`` know what was good in the files from whose bad rows this one was made.
+
+    An id that is not of one of this creator's imports, or of one whose file is forgotten, says nothing.
+    """
+    for origin in job.survey.get("origins", ()):
+        chunks = ImportChunk.objects.filter(of__in=_with_their_origins(job.creator_id, origin), numbered__isnull=False)
+        for chunk in chunks.only("numbered").iterator(chunk_size=20):
+            seen.remember(_of_origin(origin, name) for name in chunk.numbered or ())
+
+
+def _with_their_origins(creator_id: int, public_id: str) -> list[int]:
+    """This import, the one whose error file it was, and so on: bad rows are not always put right at once."""
+    found: dict[str, int] = {}
+    waiting = [public_id]
+    while waiting:
+        wanted = Import.objects.filter(creator=creator_id, public_id__in=waiting)
+        before = {str(one.public_id): one for one in wanted if str(one.public_id) not in found}
+        found |= {name: one.pk for name, one in before.items()}
+        waiting = [name for one in before.values() for name in one.survey.get("origins", ())]
+    return list(found.values())
 
 
 def _said(row: Row) -> str:
@@ -83,6 +126,8 @@ def _write(creator: Creator, rows: Sequence[Row], *, as_of: datetime, now: datet
     for within, names_a_day in ((TOLD_WITHIN, False), (TOLD_THAT_DAY, True)):
         some = [row for row in rows if row.row not in lost and _names_a_day(row, zone) == names_a_day]
         later = NOON if names_a_day else timedelta()
+        if names_a_day:
+            outcome.numbered = [short(row.values["fingerprint"]) for row in some if "fingerprint" in row.values]
         payments = [_payment(row, known.get(fan_ids.get(row.row, 0)), creator, later) for row in some]
         for entry, is_new in Transaction.objects.record(creator, payments, within=within):
             outcome.created += is_new

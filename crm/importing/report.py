@@ -31,7 +31,7 @@ def error_file(job: Import, open_file: Opener | None = None) -> Iterator[str]:
     if open_file is None and job.has_file:
         open_file = job.open
     if open_file is None:
-        return csv_text.lines([ERROR_COLUMNS, *(tuple(_reasons([problem])) for problem in problems_of(job))])
+        return csv_text.lines([ERROR_COLUMNS, *(tuple(_reasons(job, [problem])) for problem in problems_of(job))])
     return csv_text.lines(_bad_rows(job, open_file))
 
 
@@ -49,7 +49,7 @@ def _bad_rows(job: Import, open_file: Opener) -> Iterator[Sequence[str]]:
             record = next((record for record in rows if record.row == row), None)
             if record is None:
                 return
-            yield [*_cells(record, problems, kept), *_reasons(problems, record, reading.separator)]
+            yield [*_cells(record, problems, kept), *_reasons(job, problems, record, reading.separator)]
 
 
 def _cells(record: Record | Refused, problems: Sequence[Problem], kept: Sequence[int]) -> list[str]:
@@ -58,7 +58,9 @@ def _cells(record: Record | Refused, problems: Sequence[Problem], kept: Sequence
     return [printable(unguarded(record.cells[index].strip())) for index in kept]
 
 
-def _reasons(problems: Sequence[Problem], record: Record | Refused | None = None, separator: str = ",") -> list[str]:
+def _reasons(
+    job: Import, problems: Sequence[Problem], record: Record | Refused | None = None, separator: str = ","
+) -> list[str]:
     first = problems[0]
     value = " | ".join(problem.value for problem in problems if problem.value)
     if isinstance(record, Refused):
@@ -71,4 +73,5 @@ def _reasons(problems: Sequence[Problem], record: Record | Refused | None = None
         " | ".join(dict.fromkeys(problem.column for problem in problems if problem.column)),
         value,
         " | ".join(problem.reason for problem in problems),
+        str(job.public_id),
     ]

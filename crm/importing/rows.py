@@ -204,6 +204,7 @@ class RowReader:
             "currency": self._currency_said,
             "status": cells.settled,
             "description": partial(cells.short_text, limit=cells.DESCRIPTION_MAX),
+            "origin": cells.import_id,
         }
         parsers |= dict.fromkeys(DATE_FIELDS, moment)
         if self._reading.columns.kind == Kind.TRANSACTIONS:

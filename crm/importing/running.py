@@ -106,6 +106,7 @@ def _chunks(job: Import, open_file: Opener) -> "Iterator[_Chunk]":
         closing(Seen()) as seen,
         ThreadPoolExecutor(1, "understanding") as thread,
     ):
+        payments.recall(job, seen)
         rows = records(text, reading.separator)
         next(rows)
         done, before = 0, None
@@ -169,10 +170,11 @@ class _Chunk:
 
     def _note(self, outcome: Outcome, problems: list[Problem], *, dry: bool) -> None:
         journal = None if dry else {name: entries for name, entries in outcome.journal.items() if entries} or None
-        if problems or journal:
+        if problems or journal or outcome.numbered:
             ImportChunk.objects.create(
                 of=self.job,
                 first_row=self.first_row,
                 errors=[problem.stored() for problem in problems],
                 journal=journal,
+                numbered=outcome.numbered or None,
             )

@@ -63,6 +63,13 @@ class Seen:
         self._db.executemany("INSERT OR IGNORE INTO seen VALUES (?, ?)", fresh.items())
         return earlier
 
+    def remember(self, names: Iterable[str]) -> None:
+        """Names that no row of this file has brought; ``knows`` says so."""
+        self._db.executemany("INSERT OR IGNORE INTO seen VALUES (?, 0)", ((name,) for name in names))
+
+    def knows(self, name: str) -> bool:
+        return bool(self._find([name]))
+
     def count_up(self, name: str) -> int:
         """How often this has been asked for this name, this time included."""
         sql = "INSERT INTO seen VALUES (?, 1) ON CONFLICT (name) DO UPDATE SET row = row + 1 RETURNING row"

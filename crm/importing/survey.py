@@ -33,6 +33,8 @@ SAMPLES = EXAMPLES = 3
 FIT_WITHIN = 10_000
 #: So many headers are named.
 SHOWN = 20
+#: An error file comes from one import; somebody may put a few of them together.
+ORIGINS_MAX = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,7 @@ class Survey:
     rows: int
     questions: list[Question]
     samples: list[list[str]]
+    origins: list[str]
 
     def as_json(self) -> dict[str, Any]:
         questions = [
@@ -86,6 +89,7 @@ class Survey:
             "rows": self.rows,
             "questions": questions,
             "samples": self.samples,
+            "origins": self.origins,
             "ignored": self.reading.columns.ignored,
         }
 
@@ -134,7 +138,13 @@ def survey(open_file: Opener, options: Options, *, may_ask: bool = False) -> Sur
         date_order=options.date_order,
         repair=options.text_repair,
     )
-    return Survey(reading=reading, rows=look.rows, questions=look.questions(options), samples=look.samples)
+    return Survey(
+        reading=reading,
+        rows=look.rows,
+        questions=look.questions(options),
+        samples=look.samples,
+        origins=list(look.origins),
+    )
 
 
 def _header(record: Record | Refused | None, options: Options) -> Columns:
@@ -188,11 +198,14 @@ class _Look:
     undecided: list[str] = field(default_factory=list)
     unordered: list[str] = field(default_factory=list)
     doubled: Doubled = field(default_factory=Doubled.none)
+    #: The imports whose error files this one was made of, in order.
+    origins: dict[str, None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         mapping = self.columns.mapping
         self._money = [index for index, name in mapping.items() if name in MONEY_FIELDS]
         self._dates = [index for index, name in mapping.items() if name in DATE_FIELDS]
+        self._origin = next((index for index, name in mapping.items() if name == "origin"), None)
         self.samples = [[] for _name in self.columns.header]
 
     @property
@@ -212,9 +225,15 @@ class _Look:
             self._see_dates(record)
         if self.rows <= 20:
             self._sample(record)
+        if self._origin is not None and len(self.origins) < ORIGINS_MAX:
+            self._see_origin(record.cells[self._origin])
         if not "".join(record.cells).isascii():
             for cell in filter(looks_doubled, record.cells):
                 self.doubled.see(cell)
+
+    def _see_origin(self, cell: str) -> None:
+        if origin := cells.import_id(cell.strip()):
+            self.origins[origin] = None
 
     def _see_dates(self, record: Record) -> None:
         for index in self._dates:

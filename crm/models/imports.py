@@ -277,7 +277,8 @@ class ImportPart(models.Model):
 class ImportChunk(models.Model):
     """Some rows that were done in one transaction: what was wrong with them, and what undo needs.
 
-    ``errors`` and ``journal`` have the shapes of crm/importing: a row each would be millions for one bad file.
+    ``errors``, ``journal`` and ``numbered`` have the shapes of crm/importing: a row each would be millions for one bad
+    file.
     """
 
     of = models.ForeignKey(Import, on_delete=models.CASCADE, related_name="chunks")
@@ -285,6 +286,12 @@ class ImportChunk(models.Model):
     errors = models.JSONField(default=list)
     journal = models.JSONField(
         null=True, blank=True, help_text=_("Empty once it is undone, or when nothing was written.")
+    )
+
+    numbered = models.JSONField(
+        null=True,
+        blank=True,
+        help_text="Payments that only their number in the file tells from others alike: a bad row may become one more.",
     )
 
     class Meta:
