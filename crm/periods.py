@@ -9,6 +9,8 @@ from zoneinfo import ZoneInfo
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
+from crm.numbers import grouped
+
 DAYS_DEFAULT, DAYS_MAX, BUCKETS_MAX = 30, 3660, 400
 
 
@@ -32,7 +34,7 @@ class Period:
         last = last or now.astimezone(zone).date()
         first = first or last - timedelta(days=DAYS_DEFAULT - 1)
         if not date(1970, 1, 1) < first <= last < date(9000, 1, 1) or (last - first).days >= DAYS_MAX:
-            words = _("From 1 to %(max)d days, the first before the last.") % {"max": DAYS_MAX}
+            words = _("From 1 to %(max)s days, the first before the last.") % {"max": grouped(DAYS_MAX)}
             raise ValidationError({"from": [words]})
         return cls(zone, first, last)
 

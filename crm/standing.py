@@ -23,7 +23,10 @@ COUNTED = (Status.SENDING, Status.FAILED, Status.UNKNOWN, Status.NEEDS_PERSON)
 
 @dataclass(frozen=True, slots=True)
 class LineNow:
-    """One creator's line. ``waits_for`` says why it does not go on; empty when it does."""
+    """One creator's line: all that waits, and since when the first of it may go, without what campaigns hold back.
+
+    ``waits_for`` says why it does not go on; empty when it does.
+    """
 
     creator: Creator
     paused: bool
@@ -35,7 +38,10 @@ class LineNow:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """``due`` and each of ``counts``, by status, are ``COUNTED_MAX`` where there are more."""
+    """``due`` and each of ``counts``, by status, are ``COUNTED_MAX`` where there are more.
+
+    What a campaign holds back is not due: it is paused, or in its quiet hours.
+    """
 
     dispatch: Dispatch
     is_silent: bool
@@ -50,7 +56,7 @@ class Standing:
 def standing(now: datetime) -> Standing:
     """Seven queries, however much waits and however many creators there are."""
     dispatch = Dispatch.current()
-    lines = list(_lines()[: LINES_MAX + 1])
+    lines = list(_lines(now)[: LINES_MAX + 1])
     shown = [_line_now(line, now) for line in lines[:LINES_MAX]]
     return Standing(
         dispatch=dispatch,
@@ -59,7 +65,9 @@ def standing(now: datetime) -> Standing:
             *filter(None, (dispatch.queue_trouble, dispatch.gate_trouble, dispatch.worker_trouble)),
             *dispatch.warnings.values(),
         ],
-        due=_counted(Message.objects.waiting().filter(due_at__lte=now, creator__in=Creator.objects.values("pk"))),
+        due=_counted(
+            Message.objects.waiting().going(now).filter(due_at__lte=now, creator__in=Creator.objects.values("pk"))
+        ),
         oldest=min((line.oldest for line in shown if line.oldest), default=None),
         counts={status: _counted(Message.objects.filter(status=status)) for status in COUNTED},
         lines=shown,
@@ -71,15 +79,14 @@ def _counted(messages: "QuerySet[Message]") -> int:
     return messages.order_by()[:COUNTED_MAX].count()
 
 
-def _lines() -> "QuerySet[Line]":
+def _lines(now: datetime) -> "QuerySet[Line]":
     """Each with how many of its messages wait and since when the first is due, by the index of what waits."""
     waiting = Message.objects.waiting().filter(creator=OuterRef("pk"))
     how_many = waiting.order_by().values("creator").annotate(count=Count("pk")).values("count")
+    first = waiting.going(now).order_by("due_at").values("due_at")[:1]
     return (
         Line.objects.select_related("creator")
-        .annotate(
-            waiting=Coalesce(Subquery(how_many), 0), oldest=Subquery(waiting.order_by("due_at").values("due_at")[:1])
-        )
+        .annotate(waiting=Coalesce(Subquery(how_many), 0), oldest=Subquery(first))
         .order_by(F("paused_at").asc(nulls_last=True), F("oldest").asc(nulls_last=True), "creator__name")
     )
 
@@ -91,18 +98,21 @@ def _line_now(line: Line, now: datetime) -> LineNow:
     except ValidationError as error:
         pace = " ".join(error.messages)
     waiting: int = line.waiting  # type: ignore[attr-defined]
+    oldest: datetime | None = line.oldest  # type: ignore[attr-defined]
     return LineNow(
         creator=creator,
         paused=line.paused_at is not None,
         waiting=waiting,
-        oldest=line.oldest,  # type: ignore[attr-defined]
+        oldest=oldest,
         pace=pace,
-        waits_for=_waits_for(line, now) if waiting or line.paused_at else "",
+        waits_for=_waits_for(line, now, held_back=oldest is None) if waiting or line.paused_at else "",
     )
 
 
-def _waits_for(line: Line, now: datetime) -> str:
+def _waits_for(line: Line, now: datetime, *, held_back: bool) -> str:
     if line.paused_at:
         return _("Paused: %(why)s") % {"why": line.paused_reason}
+    if held_back:
+        return _("What waits is of campaigns that are paused or in their quiet hours.")
     held = line.hold_until is not None and line.hold_until > now
     return str(line.get_hold_cause_display()) if held else ""

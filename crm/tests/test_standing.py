@@ -7,7 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from crm.clock import database_now
-from crm.models import Line
+from crm.models import Campaign, Line
 from crm.models.messages import Status
 from crm.standing import COUNTED, standing
 from crm.tests.factories import make_conversation, make_creator, make_message
@@ -28,6 +28,22 @@ def test_it_counts_what_is_due_and_what_needs_somebody() -> None:
     assert seen.due == 1
     assert seen.oldest == now - timedelta(minutes=5)
     assert seen.counts == dict.fromkeys(COUNTED, 1)
+
+
+def test_what_a_campaign_holds_back_waits_and_is_not_due() -> None:
+    now = database_now()
+    conversation = make_conversation()
+    held = Campaign.objects.create(
+        creator=conversation.creator, name="News", text="Hello!", status="running", held_until=now + timedelta(hours=8)
+    )
+    make_message(conversation, campaign=held, send_at=now - timedelta(hours=2))
+
+    seen = standing(now)
+
+    assert (seen.due, seen.oldest) == (0, None)
+    assert [(line.waiting, line.waits_for) for line in seen.lines] == [
+        (1, "What waits is of campaigns that are paused or in their quiet hours.")
+    ]
 
 
 def test_lines_that_are_paused_or_wait_come_first_with_their_reason() -> None:

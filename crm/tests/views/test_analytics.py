@@ -98,6 +98,12 @@ class TestPage:
     def test_of_one_kind_only(self, web: Client, money: Campaign) -> None:
         assert tile(web, "Revenue", **OCTOBER, kind="message").values == ["€20.50"]
 
+    def test_a_kind_that_does_not_exist_is_refused_where_it_can_be_read(self, web: Client, money: Campaign) -> None:
+        answer = web.get(PAGE, OCTOBER | {"kind": "nonsense"})
+
+        assert answer.status_code == 400
+        assert '<details class="menu" open>' in answer.text
+
     def test_every_figure_leads_to_its_rows(self, web: Client, money: Campaign, creator: Creator) -> None:
         turned(creator, "started", "2026-10-25T10:00:00")
         numbers = {}
@@ -186,7 +192,7 @@ class TestPage:
         ("asked", "words"),
         [
             ({"from": "2026-10-26", "to": "2026-10-24"}, "the first before the last"),
-            ({"from": "2010-01-01", "to": "2026-10-24"}, "From 1 to 3660 days"),
+            ({"from": "2010-01-01", "to": "2026-10-24"}, "From 1 to 3,660 days"),
             ({"from": "2020-01-01", "to": "2026-10-24", "unit": "day"}, "At most 400 at once"),
             ({"from": "yesterday"}, "valid date"),
         ],
