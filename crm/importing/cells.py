@@ -62,6 +62,10 @@ def forbid_control(text: str) -> None:
         raise BadCell("nul" if found[0] == "\0" else "control")
 
 
+def has_control(text: str) -> bool:
+    return _CONTROL.search(text) is not None
+
+
 NAME_MAX, HANDLE_MAX, ID_MAX, EMAIL_MAX, TAG_MAX, DESCRIPTION_MAX, TAGS_MAX = 200, 120, 64, 254, 60, 300, 50
 #: Plain characters without those in which a file wraps its cells: ' " , ;
 _ID = re.compile(rf"[!#-&(-+\--:<-~]{{1,{ID_MAX}}}")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, TextIO
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from crm.importing.problems import BadCell, CannotImport
 
@@ -17,8 +18,9 @@ BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-#: What people rename to .csv: ZIP and with it .xlsx, old .xls, gzip, PDF.
-NOT_TEXT = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"\x1f\x8b", b"%PDF")
+#: What people rename to .csv: ZIP and with it .xlsx, old .xls, gzip, PDF, pictures.
+NOT_TEXT = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"\x1f\x8b", b"%PDF", b"\x89PNG", b"\xff\xd8\xff")
+NOT_CSV = gettext_lazy("This is not a CSV file but something else with its name changed. Save it as CSV.")
 #: What a person may choose when they know better than the bytes say.
 CHOICES = ("utf-8", "utf-16", "utf-16-le", "utf-16-be", "cp1252")
 REPAIRS = ("cp1252", "cp1254")
@@ -33,9 +35,7 @@ def encoding_of(stream: BinaryIO) -> str:
     """
     head = stream.read(PIECE)
     if head.startswith(NOT_TEXT):
-        raise CannotImport(
-            "not_text", _("This is not a CSV file but something else with its name changed. Save it as CSV.")
-        )
+        raise CannotImport("not_text", NOT_CSV)
     for bom, name in BOMS:
         if head.startswith(bom):
             return name

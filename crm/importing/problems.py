@@ -7,6 +7,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from crm.importing.records import RECORD_LINES_MAX, RECORD_MAX
+from crm.numbers import grouped
 
 
 class CannotImport(Exception):
@@ -40,6 +41,7 @@ REASONS: dict[str, str | Promise] = {
     "control": _("There is a control character in it."),
     "damaged_text": _("The text was encoded twice and then damaged: it cannot be repaired."),
     "too_long": _("It has %(found)s characters; at most %(limit)s are kept."),
+    "header_again": _("This is the header once more."),
     "no_identity": _("The row has neither a platform id nor a username, so nobody can say who it is."),
     "duplicate": _("This is the same one as in row %(row)s."),
     "ambiguous_fan": _("Several fans have this username: add their platform id."),
@@ -68,6 +70,10 @@ REASONS: dict[str, str | Promise] = {
 }
 
 
+#: Parameters that say how much. A row or a line is where to look, and written as a spreadsheet shows it.
+_QUANTITIES = {"limit", "found", "wanted", "characters"}
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """Why a row is not imported. ``row`` counts the header as 1, ``line`` counts lines of the file."""
@@ -83,7 +89,11 @@ class Problem:
     def reason(self) -> str:
         # The limits of a row for problems that were kept before they were named.
         named = {"line": self.line, "lines": RECORD_LINES_MAX, "characters": RECORD_MAX}
-        return str(REASONS[self.code]) % (named | self.params)
+        shown = {
+            name: grouped(value) if name in _QUANTITIES and isinstance(value, int) else value
+            for name, value in (named | self.params).items()
+        }
+        return str(REASONS[self.code]) % shown
 
     def stored(self) -> list[Any]:
         """As it is kept with the import: short, because a file may be nothing but problems."""

@@ -148,6 +148,8 @@ class RowReader:
         if found != wanted:
             value = self._reading.separator.join(record.cells)
             return [Problem(record.row, record.line, "", "cell_count", value, {"found": found, "wanted": wanted})]
+        if record.cells[0].endswith(self._header[0]) and self._is_header(record.cells):
+            return [Problem(record.row, record.line, "", "header_again", self._reading.separator.join(record.cells))]
         values, problems = self._values(record)
         if not problems:
             try:
@@ -155,6 +157,10 @@ class RowReader:
             except BadCell as bad:
                 problems.append(Problem(record.row, record.line, "", bad.code, "", bad.params))
         return problems or Row(record.row, record.line, values)
+
+    def _is_header(self, cells: list[str]) -> bool:
+        """Two files put together: then the second one's mark of the encoding stands before its header."""
+        return [cells[0].lstrip("\ufeff"), *cells[1:]] == self._header
 
     def _values(self, record: Record) -> tuple[dict[str, Any], list[Problem]]:
         self._currency = self._creator_currency

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy
 
 from crm.importing import cells, moments, money
 from crm.importing.columns import DATE_FIELDS, MONEY_FIELDS, Columns, Kind, columns_of
-from crm.importing.encoding import Doubled, encoding_of, encoding_said, looks_doubled, text_of
+from crm.importing.encoding import NOT_CSV, Doubled, encoding_of, encoding_said, looks_doubled, text_of
 from crm.importing.problems import BadCell, CannotImport
 from crm.importing.records import LINE_MAX, RECORD_LINES_MAX, RECORD_MAX, Record, Refused, records, separator_of
 from crm.importing.rows import AS_IT_IS, Options, Reading, printable
@@ -154,6 +154,8 @@ def _header(record: Record | Refused | None, options: Options) -> Columns:
         raise CannotImport("bad_header", _unreadable(record))
     if any("\0" in cell for cell in record.cells):
         raise CannotImport("bad_header", _("There is a NUL character in the header."))
+    if any(map(cells.has_control, record.cells)):
+        raise CannotImport("not_text", NOT_CSV)
     names = [printable(cell.strip()) for cell in record.cells]
     return columns_of(names, kind=options.kind, mapping=options.mapping)
 

@@ -167,6 +167,11 @@ def _said(options: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _shown(value: str) -> str:
+    """On one line, and without what a terminal would take for its own."""
+    return "".join(sign if sign.isprintable() else "\ufffd" for sign in value)
+
+
 def _summary(job: Import) -> dict[str, Any]:
     return {
         "importId": str(job.public_id),
@@ -190,7 +195,7 @@ def _lines(job: Import) -> list[str]:
         f"{job.created_count:,} created, {job.updated_count:,} updated, {job.unchanged_count:,} unchanged,"
         f" {job.skipped_count:,} left out.",
         *(
-            f"  row {found.row} (line {found.line}) {found.column}: {found.reason} {found.value}"
+            f"  row {found.row} (line {found.line}) {found.column}: {found.reason} {_shown(found.value)}"
             for found in problems_of(job, SHOWN_PROBLEMS)
         ),
     ]

@@ -117,6 +117,8 @@ TABLE: dict[str, Refused | Read] = {
     "encoding_utf8_bom": Read({2: {"handle": "léa", "name": "Léa Bergström 🦊"}}, encoding="utf-8-sig"),
     "file_blank": Refused("empty"),
     "file_empty": Refused("empty"),
+    "file_binary": Refused("not_text"),
+    "file_png_renamed": Refused("not_text"),
     "file_header_only": Read({}),
     "file_zip_renamed": Refused("not_text"),
     "format_house": Read(
@@ -253,6 +255,10 @@ TABLE: dict[str, Refused | Read] = {
         ignored=["vat_amount"],
     ),
     "headers_error_file_again": Read({2: {"handle": "ava", "name": "Ava"}}),
+    "headers_again": Read(
+        {2: {"handle": "ava", "name": "Ava"}, 4: {"handle": "bo", "name": "Bo"}, 6: {"handle": "cy", "name": "Cy"}},
+        bad=[(3, 3, "", "header_again"), (5, 5, "", "header_again")],
+    ),
     "headers_more_than_200": Refused("too_many_columns"),
     "headers_none_needed": Refused("no_identity_column"),
     "headers_spelled_otherwise": Read(

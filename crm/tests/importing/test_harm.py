@@ -94,8 +94,8 @@ WARM_UP = "good"
 #: Files of 10 MB, and what is said of them.
 HARM = {
     WARM_UP: (HEADER + GOOD, set()),
-    "one cell": (HEADER + "1,bo," + "x" * TEN_MB, {"The line is longer than 65536 characters."}),
-    "one line": (HEADER + "1," * (TEN_MB // 2), {"The line is longer than 65536 characters."}),
+    "one cell": (HEADER + "1,bo," + "x" * TEN_MB, {"The line is longer than 65,536 characters."}),
+    "one line": (HEADER + "1," * (TEN_MB // 2), {"The line is longer than 65,536 characters."}),
     "a million columns": (
         "Username" + ",c" * (TEN_MB // 2),
         {"The header in line 1 is longer than 65,536 characters, which is the most that a line can have."},
@@ -104,7 +104,7 @@ HARM = {
         "Username" + ",c" * 300 + "\n" + GOOD * (TEN_MB // len(GOOD)),
         {"The header has 301 columns; at most 200 can be read."},
     ),
-    "NULs": (HEADER + "\0" * TEN_MB, {"The line is longer than 65536 characters."}),
+    "NULs": (HEADER + "\0" * TEN_MB, {"The line is longer than 65,536 characters."}),
     "short rows": (
         HEADER + "1,2\n" * (TEN_MB // 4),
         {
@@ -115,7 +115,7 @@ HARM = {
     "an open quote": (
         HEADER + '1,"bo,Bo\n' + f"2,cy,{'y' * 190}\n" * (TEN_MB // 196),
         {
-            "A quote is opened in line 2 and not closed as it should be within 100 lines and 131000 characters, which"
+            "A quote is opened in line 2 and not closed as it should be within 100 lines and 131,000 characters, which"
             " is the most that a row can have. Close it, or write it twice."
         },
     ),

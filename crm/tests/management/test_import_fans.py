@@ -58,6 +58,15 @@ def test_rows_that_were_left_out_are_exit_code_3_named_and_written_to_a_file(
     assert row.startswith("3e5,cy,3.00")
 
 
+def test_what_a_file_says_is_nothing_to_a_terminal(creator: Creator, file: Path) -> None:
+    file.write_text("Username,Display Name\nava,\x1b[2JAva\n")
+
+    said = run("import_fans", file, "--creator", "Ava")
+
+    assert "\x1b" not in said.out
+    assert "There is a control character in it. \ufffd[2JAva" in said.out
+
+
 def test_json_is_one_object_with_every_count_and_problem(creator: Creator, file: Path) -> None:
     file.write_text(ONE_BAD)
 
