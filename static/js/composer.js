@@ -33,7 +33,8 @@ function count(form) {
   const limit = Number(text.dataset.limit);
   const used = characters(text.value);
   const shown = form.querySelector(".characters");
-  shown.value = `${used.toLocaleString()} / ${limit.toLocaleString()}`;
+  const { lang } = document.documentElement;
+  shown.value = `${used.toLocaleString(lang)} / ${limit.toLocaleString(lang)}`;
   shown.classList.toggle("near", used > limit * 0.8);
   shown.classList.toggle("over", used > limit);
   text.setCustomValidity(used > limit ? form.dataset.tooLong : "");
