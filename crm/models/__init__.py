@@ -8,7 +8,7 @@ from crm.models.days import Census, Day
 from crm.models.drafts import Draft
 from crm.models.families import TokenFamily
 from crm.models.fans import Fan, Subscription
-from crm.models.handling import State
+from crm.models.handling import Closing, State
 from crm.models.imports import IllegalImportMove, Import, ImportChunk, ImportKind, ImportPart, ImportState
 from crm.models.keys import ApiKey
 from crm.models.lines import Dispatch, HoldCause, Line, PauseCause
@@ -33,6 +33,7 @@ __all__ = [
     "Attachment",
     "Campaign",
     "Census",
+    "Closing",
     "Conversation",
     "Creator",
     "Day",

@@ -16,7 +16,7 @@ from crm.clock import database_now
 from crm.models.attachments import Attachment, content_errors
 from crm.models.creators import Creator, visible_to
 from crm.models.fans import Fan
-from crm.models.handling import LISTED_AT, HandledQuerySet, State
+from crm.models.handling import LISTED_AT, Closing, HandledQuerySet, State
 from crm.models.lines import Line
 from crm.models.messages import Direction, Message, Status
 
@@ -317,14 +317,16 @@ class Conversation(models.Model):
             unread_count=F("unread_count") - 1, seq=seq
         )
 
-    def close(self, *, by: "User | None" = None, seen: int | None = None) -> None:
-        """It is dealt with, until the fan writes again.
+    def close(self, *, by: "User | None" = None, seen: int | None = None) -> dict[uuid.UUID, Closing]:
+        """It is dealt with, until the fan writes again. The answer is for ``undo_closing``: empty if it was closed.
 
         ``seen`` is the ``seq`` as of which somebody saw it. Raises WrittenMeanwhile, and leaves it open, when the fan
         has written since.
         """
-        if not self._alone.close(by=by, seen=seen) and self._alone.filter(closed_at=None).exists():
+        closed = self._alone.close(by=by, seen=seen)
+        if not closed and self._alone.filter(closed_at=None).exists():
             raise WrittenMeanwhile
+        return closed
 
     def snooze(self, until: datetime, *, by: "User | None" = None) -> None:
         """It leaves the list until then, or until the fan writes. Raises ValidationError on "snoozed_until"."""

@@ -6,6 +6,8 @@ undo has to name. All of one creator change in one transaction, with one ``seq``
 
 import uuid
 from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
@@ -45,6 +47,16 @@ class State(models.TextChoices):
     CLOSED = "closed", _("Closed")
 
 
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """One conversation's closing, with what it took away: all that ``undo_closing`` needs to know."""
+
+    closed_at: datetime
+    seq: int
+    unread_count: int
+    snoozed_until: datetime | None
+
+
 class HandledQuerySet(Conversations):
     def awake(self, now: datetime) -> Self:
         """Those that the list has now, closed ones among them. What is snoozed stands in it at a later moment."""
@@ -69,7 +81,7 @@ class HandledQuerySet(Conversations):
             return self.closed()
         return self.open(now) if state == State.OPEN else self.snoozed(now)
 
-    def close(self, *, by: "User | None" = None, seen: int | None = None) -> list[uuid.UUID]:
+    def close(self, *, by: "User | None" = None, seen: int | None = None) -> dict[uuid.UUID, Closing]:
         """They are dealt with: they leave the list until the fan writes again. What was unread counts as read.
 
         ``seen`` is the ``seq`` of what is closed, as somebody saw it: where the fan has written since, it stays open.
@@ -78,9 +90,48 @@ class HandledQuerySet(Conversations):
         is_open = Q(closed_at=None)
         if seen is not None:
             is_open &= ~_written_after(seen)
-        closed = self._change(is_open, closed_at=database_now, snoozed_until=None, unread_count=0)
-        _log("closed", closed, by)
-        return closed
+        before: dict[uuid.UUID, Closing] = {}
+
+        def closing(rows: Conversations, seq: int) -> dict[str, Any]:
+            now = database_now()
+            for public_id, unread, snoozed_until in rows.values_list("public_id", "unread_count", "snoozed_until"):
+                before[public_id] = Closing(now, seq, unread, snoozed_until)
+            return {"closed_at": now, "snoozed_until": None, "unread_count": 0}
+
+        _log("closed", self._change_by(is_open, closing), by)
+        return before
+
+    def undo_closing(self, closings: Mapping[uuid.UUID, Closing], *, by: "User | None" = None) -> list[uuid.UUID]:
+        """Each of ``closings`` as it was before: in the list or snoozed, and unread as far as it was.
+
+        Where the fan has written since, and nobody has read it, what was unread before counts again beside that. What
+        somebody has opened or closed anew meanwhile stays as they left it.
+        """
+        closed, written = Q(pk__in=[]), Q(pk__in=[])
+        moments: dict[tuple[datetime, int], list[uuid.UUID]] = defaultdict(list)
+        for public_id, each in closings.items():
+            moments[each.closed_at, each.seq].append(public_id)
+        for (closed_at, seq), public_ids in moments.items():
+            closed |= Q(public_id__in=public_ids, closed_at=closed_at)
+            written |= Q(public_id__in=public_ids, closed_at=None, unread_count__gt=0) & _written_after(seq)
+        unread = [
+            models.When(public_id=public_id, then=F("unread_count") + each.unread_count)
+            for public_id, each in closings.items()
+            if each.unread_count
+        ]
+        snoozed = [
+            models.When(public_id=public_id, closed_at=each.closed_at, then=models.Value(each.snoozed_until))
+            for public_id, each in closings.items()
+            if each.snoozed_until
+        ]
+        reopened = self._change(
+            closed | written,
+            closed_at=None,
+            unread_count=models.Case(*unread, default=F("unread_count"), output_field=models.IntegerField()),
+            snoozed_until=models.Case(*snoozed, default=F("snoozed_until"), output_field=models.DateTimeField()),
+        )
+        _log("reopened", reopened, by)
+        return reopened
 
     def snooze(self, until: datetime, *, by: "User | None" = None) -> list[uuid.UUID]:
         """They leave the list until then, or until the fan writes; closed ones are no longer closed.
@@ -127,7 +178,11 @@ class HandledQuerySet(Conversations):
         return self._change(Q(unread_count=0), unread_count=1, closed_at=None)
 
     def _change(self, applies: Q, **values: Any) -> list[uuid.UUID]:
-        """``values`` for those to which the change ``applies``; a value may be asked for once the line is locked."""
+        """``values`` for those to which the change ``applies``."""
+        return self._change_by(applies, lambda _rows, _seq: values)
+
+    def _change_by(self, applies: Q, change: Callable[[Conversations, int], dict[str, Any]]) -> list[uuid.UUID]:
+        """``change`` gives the values of one creator's rows, once the line is locked, by the number they will get."""
         keys: dict[int, list[int]] = defaultdict(list)
         for creator_id, key in self.order_by("creator_id").values_list("creator_id", "pk"):
             keys[creator_id].append(key)
@@ -137,8 +192,7 @@ class HandledQuerySet(Conversations):
                 seq = Line.objects.stamp(creator_id)
                 rows = self.model._default_manager.filter(applies, pk__in=theirs)
                 public_ids = list(rows.values_list("public_id", flat=True))
-                now = {name: value() if callable(value) else value for name, value in values.items()}
-                if not rows.update(seq=seq, **now):
+                if not rows.update(seq=seq, **change(rows, seq)):
                     transaction.set_rollback(True)
             changed += public_ids
         return changed

@@ -57,13 +57,14 @@ def close(request: SignedInRequest, public_id: UUID) -> HttpResponse:
         return see_other(address_of(request, chosen))
     next_one = address_after(request, chosen)
     try:
-        chosen.close(by=request.user, seen=_seen(request))
+        closed = chosen.close(by=request.user, seen=_seen(request))
     except WrittenMeanwhile:
         words = _("%(fan)s has just written, so it stays open.") % {"fan": chosen.fan.display_name}
         done.tell(request, words, icon=NEWS)
         return see_other(address_of(request, chosen))
+    done.keep(request, closed)
     words = _("%(fan)s is closed.") % {"fan": chosen.fan.display_name}
-    done.tell(request, words, act="reopen", about=[chosen.public_id])
+    done.tell(request, words, act="undo_closing", about=[chosen.public_id])
     return see_other(next_one)
 
 
@@ -138,6 +139,7 @@ def _close(request: SignedInRequest, chosen: ConversationQuerySet) -> HttpRespon
     if closed:
         said = ngettext("%(count)d conversation is closed.", "%(count)d conversations are closed.", len(closed))
         words.append(said % {"count": len(closed)})
+        done.keep(request, closed)
     if open_still:
         said = ngettext(
             "%(count)d stays open: the fan has just written.",
@@ -146,14 +148,25 @@ def _close(request: SignedInRequest, chosen: ConversationQuerySet) -> HttpRespon
         )
         words.append(said % {"count": open_still})
     if closed:
-        done.tell(request, " ".join(words), act="reopen", about=closed)
+        done.tell(request, " ".join(words), act="undo_closing", about=closed)
     elif words:
         done.tell(request, " ".join(words), icon=NEWS)
     return see_other(_back(request, left=closed))
 
 
 def _reopen(request: SignedInRequest, chosen: ConversationQuerySet) -> HttpResponse:
-    reopened = chosen.reopen(by=request.user)
+    return _opened_again(request, chosen.reopen(by=request.user))
+
+
+def _undo_closing(request: SignedInRequest, chosen: ConversationQuerySet) -> HttpResponse:
+    """Of closing: also what was unread is so again. Of one that was not the last to be closed only that it is open."""
+    closings = done.take(request, chosen.values_list("public_id", flat=True))
+    reopened = chosen.filter(public_id__in=closings).undo_closing(closings, by=request.user)
+    reopened += chosen.exclude(public_id__in=closings).reopen(by=request.user)
+    return _opened_again(request, reopened)
+
+
+def _opened_again(request: SignedInRequest, reopened: list[UUID]) -> HttpResponse:
     if len(reopened) == 1:
         return see_other(reverse("conversation", args=reopened) + query_string(carried(request)))
     return see_other(_back(request))
@@ -206,6 +219,7 @@ ACTS: Mapping[str, Callable[[SignedInRequest, ConversationQuerySet], HttpRespons
     "tag": _tag,
     "close": _close,
     "reopen": _reopen,
+    "undo_closing": _undo_closing,
 }
 
 

@@ -57,7 +57,7 @@ class TestClose:
 
         assert set(closed) == {each.public_id for each in (*talks[1:], elsewhere)}
         assert {fresh(each).seq for each in talks[1:]} == {before + 1}
-        assert Conversation.objects.close() == []
+        assert Conversation.objects.close() == {}
         assert seq_of(creator) == before + 1
 
     def test_it_is_taken_back_to_where_it_stood(self, talk: Conversation) -> None:
@@ -79,6 +79,53 @@ class TestClose:
         now = database_now()
         with pytest.raises(IntegrityError), transaction.atomic():
             Conversation.objects.filter(pk=talk.pk).update(closed_at=now, snoozed_until=now)
+
+
+class TestUndoOfClosing:
+    def test_it_brings_back_exactly_what_was_taken_away(self, creator: Creator) -> None:
+        until = database_now() + timedelta(hours=1)
+        talks = [make_conversation(creator, unread_count=number) for number in (0, 3)]
+        talks.append(make_conversation(creator, snoozed_until=until))
+        closings = Conversation.objects.close()
+
+        undone = Conversation.objects.undo_closing(closings)
+
+        assert set(undone) == {each.public_id for each in talks}
+        back = [fresh(each) for each in talks]
+        assert [(each.closed_at, each.unread_count) for each in back] == [(None, 0), (None, 3), (None, 0)]
+        assert [each.snoozed_until for each in back] == [None, None, until]
+        assert {each.seq for each in back} == {seq_of(creator)}
+
+    def test_what_the_fan_has_written_since_counts_beside_it(self, talk: Conversation) -> None:
+        talk.receive(text="Hello?", platform_id="1", written_at=database_now())
+        closings = talk.close()
+        talk.receive(text="Wait!", platform_id="2", written_at=database_now())
+
+        Conversation.objects.undo_closing(closings)
+
+        assert fresh(talk).unread_count == 2
+
+    def test_what_somebody_has_done_since_stays(self, creator: Creator) -> None:
+        read, anew, opened = talks = [make_conversation(creator, unread_count=3) for _ in range(3)]
+        closings = Conversation.objects.close()
+        read.receive(text="Wait!", platform_id="1", written_at=database_now())
+        read.mark_read()
+        for each in (anew, opened):
+            each.reopen()
+        anew.close()
+
+        assert Conversation.objects.undo_closing(closings) == []
+
+        assert [fresh(each).unread_count for each in talks] == [0, 0, 0]
+        assert fresh(anew).closed_at is not None
+
+    def test_twice_it_counts_once(self, talk: Conversation) -> None:
+        talk.receive(text="Hello?", platform_id="1", written_at=database_now())
+        closings = talk.close()
+
+        assert [bool(Conversation.objects.undo_closing(closings)) for _ in range(2)] == [True, False]
+
+        assert fresh(talk).unread_count == 1
 
 
 class TestSnooze:
@@ -184,7 +231,7 @@ class TestTheFanWrites:
             talk.close(seen=seen)
 
         assert fresh(talk).unread_count == 1
-        assert Conversation.objects.close(seen=seen) == [read.public_id]
+        assert list(Conversation.objects.close(seen=seen)) == [read.public_id]
         assert fresh(talk).closed_at is None
         talk.close(seen=seq_of(creator))
         assert fresh(talk).closed_at is not None

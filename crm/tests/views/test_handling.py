@@ -77,7 +77,7 @@ class TestClose:
         assert "Ann is closed. Undo" in text_of(page)
         assert "Ann is closed." not in text_of(signed_in.get(reverse("inbox")))
 
-        answer = signed_in.post(reverse("handle_conversations"), {"act": "reopen", "about": about(talks[0])})
+        answer = signed_in.post(reverse("handle_conversations"), {"act": "undo_closing", "about": about(talks[0])})
 
         assert answer.headers["Location"] == place("conversation", talks[0])
         assert state_of(talks[0]) == "open"
@@ -207,8 +207,31 @@ class TestMany:
 
         assert answer.headers["Location"] == place("conversation", cy)
         assert "2 conversations are closed. Undo" in text_of(signed_in.get(reverse("inbox")))
-        signed_in.post(reverse("handle_conversations"), {"act": "reopen", "about": about(ann, bo)})
+        signed_in.post(reverse("handle_conversations"), {"act": "undo_closing", "about": about(ann, bo)})
         assert names_in(signed_in.get(reverse("inbox"))) == ["Ann", "Bo", "Cy"]
+
+    def test_undo_brings_back_what_was_unread_and_does_so_once(
+        self, signed_in: Client, creator: Creator, talks: list[Conversation]
+    ) -> None:
+        for number, talk in enumerate(talks):
+            Conversation.objects.filter(pk=talk.pk).update(unread_count=number)
+        self.close(signed_in, *about(*talks))
+        assert 'name="act" value="undo_closing"' in signed_in.get(reverse("inbox")).content.decode()
+        talks[2].receive(text="Wait!", platform_id="1", written_at=database_now())
+
+        for _ in range(2):
+            signed_in.post(reverse("handle_conversations"), {"act": "undo_closing", "about": about(*talks)})
+
+        assert list(creator.conversations.order_by("id").values_list("unread_count", flat=True)) == [0, 1, 3]
+        assert names_in(signed_in.get(reverse("inbox"))) == ["Cy", "Ann", "Bo"]
+
+    def test_one_of_an_older_notice_is_opened_all_the_same(self, signed_in: Client, talks: list[Conversation]) -> None:
+        for talk in talks[:2]:
+            signed_in.post(place("close_conversation", talk))
+
+        signed_in.post(reverse("handle_conversations"), {"act": "undo_closing", "about": about(talks[0])})
+
+        assert [state_of(each) for each in talks] == ["open", "closed", "open"]
 
     def test_those_of_whom_the_fan_wrote_since_stay_open(self, signed_in: Client, talks: list[Conversation]) -> None:
         seen = hidden_in(signed_in.get(place("conversation", talks[0])), "seen")
