@@ -20,7 +20,7 @@ OPEN = ("unknown", "needs_person")
 
 class Command(OperatorCommand):
     help = f"Show campaigns that are scheduled, under way or stopped: the latest {LISTED_MAX}."
-    examples = ("", "--creator ava --all", "6a2f9c1e-8f0e-4a53-9a7f-5b8a53b0f6f4 --json")
+    examples = ("", "--creator @avalaurent --all", "6a2f9c1e-8f0e-4a53-9a7f-5b8a53b0f6f4 --json")
     fails_when = "a campaign waits for a person"
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -15,7 +15,7 @@ class Command(OperatorCommand):
         "Let somebody work for a creator, change their role, or take the access away. An account that is not there is"
         " made, with a link to choose a password."
     )
-    examples = ("nina ava", "nina @avalaurent --role manager", 'nina "Ava Laurent" --remove --json')
+    examples = ("nina @avalaurent", 'nina "Ava Laurent" --role manager', 'nina "Ava Laurent" --remove --json')
     fails_when = "the access could not be changed"
 
     def add_arguments(self, parser: CommandParser) -> None:
