@@ -195,7 +195,7 @@ def _lines(job: Import) -> list[str]:
         f"{job.created_count:,} created, {job.updated_count:,} updated, {job.unchanged_count:,} unchanged,"
         f" {job.skipped_count:,} left out.",
         *(
-            f"  row {found.row} (line {found.line}) {found.column}: {found.reason} {_shown(found.value)}"
+            f"  row {found.row} (line {found.line}) {found.column}".rstrip() + f": {found.reason} {_shown(found.value)}"
             for found in problems_of(job, SHOWN_PROBLEMS)
         ),
     ]

@@ -67,6 +67,14 @@ def test_what_a_file_says_is_nothing_to_a_terminal(creator: Creator, file: Path)
     assert "There is a control character in it. \ufffd[2JAva" in said.out
 
 
+def test_a_row_that_is_bad_as_a_whole_names_no_column(creator: Creator, file: Path) -> None:
+    file.write_text("Username,Display Name\nava\nbo,Bo\n")
+
+    said = run("import_fans", file, "--creator", "Ava")
+
+    assert "  row 2 (line 2): The row has 1 cells and the header has 2 columns. ava" in said.out
+
+
 def test_json_is_one_object_with_every_count_and_problem(creator: Creator, file: Path) -> None:
     file.write_text(ONE_BAD)
 
