@@ -14,6 +14,8 @@ SORTINGS = sortings(
     valueCents="value_cents",
     lastSeenAt="last_seen_at",
     joinedAt="joined_at",
+    lastPurchaseAt="last_purchase_at",
+    subscriptionEndsAt="subscription_ends_at",
     name="sort_name",
 )
 NEWEST = "-createdAt"

@@ -120,7 +120,8 @@ def _parts(
     down = sorting.descending != back
     sign = "-" if down else ""
     valued = rows.order_by(f"{sign}{sorting.column}", f"{sign}pk")
-    if sorting.always or not _column(rows.model, sorting).null:
+    is_beside_nothing = place is not None and place.value is None
+    if not is_beside_nothing and (sorting.always or not _column(rows.model, sorting).null):
         return [valued.filter(_beyond(sorting, place, down)) if place else valued]
     valued = valued.filter(**{f"{sorting.column}__isnull": False})
     empty = rows.filter(**{f"{sorting.column}__isnull": True}).order_by(f"{sign}pk")

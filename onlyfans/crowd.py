@@ -72,7 +72,10 @@ TEXTS = ("Good morning!", "Is there more of this?", "You made my day.", "When is
 TAGS, CAMPAIGNS = 10, 50
 #: One fan in so many has a tag, came or left, paid, has a note, is somebody's, got the campaign, missed a message.
 TAGGED, TURNED, PAID, NOTED, ASSIGNED, REACHED, FAILED = 5, 2, 3, 10, 10, 10, 100
-YEAR = 365 * 86_400
+#: One fan in so many is blocked, and another has no platform id.
+SELDOM = 500
+SUBSCRIPTIONS = ("active", "expired", "never", "")
+YEAR, MONTH = 365 * 86_400, 30 * 86_400
 _DRAWN_FROM = 2**31
 
 #: So many rows are made by one statement: how far it is can be told between two.
@@ -162,16 +165,24 @@ class _Crowd:
         folded = (
             f"{_one_of([fold(name) for name in FIRST], first)} || ' ' || {_one_of([fold(name) for name in LAST], last)}"
         )
+        platform_id = f"CASE WHEN n % {SELDOM} = 13 THEN '' ELSE CAST({10**9} + n AS text) END"
+        state = self._draw(6, len(SUBSCRIPTIONS))
+        in_a_month, in_a_year = self._ago(f"0 - {self._draw(17, MONTH)}"), self._ago(self._draw(18, YEAR))
+        bought = self._ago(self._draw(11, YEAR, of=f"(n / {PAID})"))
         return {
             "id": f"{key} + n",
-            "platform_id": f"CAST({10**9} + n AS text)",
+            "platform_id": platform_id,
             "handle": "'fan' || CAST(n AS text)",
             "name": f"{_one_of(FIRST, first)} || ' ' || {_one_of(LAST, last)}",
             "sort_name": folded,
-            "search_text": f"{folded} || ' fan' || CAST(n AS text) || ' ' || CAST({10**9} + n AS text)",
+            "search_text": f"rtrim({folded} || ' fan' || CAST(n AS text) || ' ' || {platform_id})",
             # Most have spent nothing, a few very much.
             "value_cents": f"CASE WHEN {self._draw(4, 10)} < 6 THEN 0 ELSE 1000000 / (1 + {self._draw(5, 3000)}) END",
-            "subscription": _one_of(("active", "expired", "never", ""), self._draw(6, 4)),
+            "subscription": _one_of(SUBSCRIPTIONS, state),
+            "subscription_price_cents": f"CASE WHEN {state} < 2 THEN 500 * {self._draw(19, 3)} END",
+            "subscription_ends_at": f"CASE {state} WHEN 0 THEN {in_a_month} WHEN 1 THEN {in_a_year} END",
+            "last_purchase_at": f"CASE WHEN n % {PAID} = 0 THEN {bought} END",
+            "blocked_at": f"CASE WHEN n % {SELDOM} = 11 THEN {self._ago('0')} END",
             "joined_at": self._ago(joined),
             "last_seen_at": f"CASE WHEN {self._draw(7, 10)} > 0 THEN {self._ago(seen)} END",
             "created_at": self._ago(joined),
@@ -257,13 +268,13 @@ class _Crowd:
             **dict.fromkeys(("occurred_at", "created_at"), at),
         }
 
-    def _draw(self, what: int, below: int) -> str:
-        """A number of row ``n`` that looks drawn, from 0 and below ``below``; each ``what`` is a draw of its own.
+    def _draw(self, what: int, below: int, *, of: str = "n") -> str:
+        """A number of row ``of`` that looks drawn, from 0 and below ``below``; each ``what`` is a draw of its own.
 
         A counter is squared twice, so that neither its order nor its steps are left. Nothing exceeds 63 bits.
         """
         start = (self.seed * 1_000_003 + what * 7_368_787) % _DRAWN_FROM
-        drawn = f"((n + {start}) * 2654435761 + {what * 40_503}) % {_DRAWN_FROM}"
+        drawn = f"(({of} + {start}) * 2654435761 + {what * 40_503}) % {_DRAWN_FROM}"
         for _round in range(2):
             drawn = f"(({drawn}) * ({drawn}) / 32768 + {drawn}) % {_DRAWN_FROM}"
         return f"(({drawn}) * {below} / {_DRAWN_FROM})"
@@ -277,7 +288,7 @@ class _Crowd:
         now = self.now.replace(tzinfo=None, microsecond=0)
         if connection.vendor == "postgresql":
             return f"(timestamptz '{now}+00' - ({seconds}) * interval '1 second')"
-        return f"strftime('%Y-%m-%d %H:%M:%S', '{now}', '-' || CAST({seconds} AS text) || ' seconds')"
+        return f"strftime('%Y-%m-%d %H:%M:%S', '{now}', printf('%+d seconds', -({seconds})))"
 
 
 def _one_of(values: Sequence[object], number: str) -> str:

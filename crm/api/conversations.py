@@ -275,7 +275,7 @@ class ConversationClose(APIView):
 
 
 class Snooze(Shape):
-    example = {"until": "2030-01-07T08:00:00Z"}
+    example = {"until": "2026-12-07T08:00:00Z"}
 
     until = serializers.DateTimeField(source="snoozed_until")
 

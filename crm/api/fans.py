@@ -21,7 +21,8 @@ from crm.api.shapes import ProblemShape, Shape, page_of
 from crm.conditions import CENTS_MAX, CONDITIONS, NOT_BLANK, Scope
 from crm.listing import SORTINGS
 from crm.models import Fan, Platform, Segment, Subscription, Tag
-from crm.sorting import usual_sort
+from crm.paging import Sorting
+from crm.sorting import sorting_of, usual_sort
 
 PRICE_MAX = 10_000_000
 
@@ -125,9 +126,14 @@ class FanQuery(ListQuery):
     sortings = SORTINGS
     default_sort = ""
     conditions = tuple(CONDITIONS)
+    #: Conditions that hold for all fans of the list, those of its segment among them.
+    narrowed_by: Sequence[str] = ()
 
     creatorId = serializers.UUIDField(required=False)
     segment = serializers.UUIDField(required=False)
+
+    def sorting(self, name: str) -> Sorting:
+        return sorting_of(name, self.narrowed_by)
 
 
 class FanList(APIView):
@@ -148,7 +154,7 @@ class FanList(APIView):
             segment = found(Segment.objects.for_user(request.user).select_related("creator"), segment_id)
             fans = segments.select(fans, segment.rule, creator=segment.creator, now=now)
             conditions += segments.conditions_of_all(segment.rule)
-        query.usual_sort = usual_sort(conditions)
+        query.narrowed_by, query.usual_sort = conditions, usual_sort(conditions)
         return query.reply(request, with_what_is_shown(fans), lambda rows: shown(rows, creators))
 
     @extend_schema(responses={201: FanShape})

@@ -86,6 +86,9 @@ class ListQuery(Query):
                 rows = rows.filter(CONDITIONS[name].holds(self.validated_data[name], scope))
         return rows
 
+    def sorting(self, name: str) -> Sorting:
+        return self.sortings[name]
+
     def reply(
         self, request: Request, rows: "models.QuerySet[M]", shown: Callable[[list[M]], list[dict[str, Any]]]
     ) -> Response:
@@ -103,7 +106,7 @@ class ListQuery(Query):
         """The same for a list that has a way of its own to a page; ``page_at`` takes what ``page_of`` takes."""
         asked = self.validated_data
         sort = asked.get("sort", self.usual_sort)
-        page = page_at(self.sortings[sort], cursor=asked.get("cursor", ""), limit=asked["limit"])
+        page = page_at(self.sorting(sort), cursor=asked.get("cursor", ""), limit=asked["limit"])
         # What is usual may be something else by then.
         said = {"sort": sort} if self.usual_sort else {}
         body = {

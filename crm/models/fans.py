@@ -137,6 +137,27 @@ class Fan(models.Model):
             models.Index(fields=["creator", "-created_at", "-id"], name="fan_by_creation"),
             models.Index(fields=["creator", "sort_name", "id"], name="fan_by_name"),
             models.Index(fields=["creator", "-joined_at", "-id"], name="fan_by_joining"),
+            models.Index(
+                fields=["creator", "-last_purchase_at", "-id"],
+                condition=Q(last_purchase_at__isnull=False),
+                name="fan_by_last_purchase",
+            ),
+            models.Index(
+                fields=["creator", "-subscription_ends_at", "-id"],
+                condition=Q(subscription_ends_at__isnull=False),
+                name="fan_by_subscription_end",
+            ),
+            # The list, newest first, of who is blocked: few.
+            models.Index(
+                fields=["creator", "-created_at", "-id"], condition=Q(blocked_at__isnull=False), name="fan_blocked"
+            ),
+            # The list, newest first, of those who pay for the subscription, and of those who have it for nothing.
+            models.Index(
+                fields=["creator", "-created_at", "-id"], condition=Q(subscription_price_cents__gt=0), name="fan_paying"
+            ),
+            models.Index(
+                fields=["creator", "-created_at", "-id"], condition=Q(subscription_price_cents=0), name="fan_for_free"
+            ),
             # How many came since, by when they joined or, where nobody knows, when we heard of them?
             models.Index("creator", Coalesce("joined_at", "created_at"), name="fan_by_arrival"),
             # Who has this username? Files often know people by nothing else.

@@ -22,7 +22,7 @@ from crm.listing import SORTINGS
 from crm.models import Fan, ImportKind, Tag
 from crm.numbers import grouped
 from crm.paging import Page, page_of
-from crm.sorting import usual_sort
+from crm.sorting import sorting_of, usual_sort
 from crm.views.access import (
     SignedInRequest,
     chosen_creator,
@@ -43,7 +43,7 @@ COLUMNS = {
     "subscription": (gettext_lazy("Subscription"), ""),
     "lastSeen": (gettext_lazy("Last seen"), "lastSeenAt"),
     "tags": (gettext_lazy("Tags"), ""),
-    "lastPurchase": (gettext_lazy("Last purchase"), ""),
+    "lastPurchase": (gettext_lazy("Last purchase"), "lastPurchaseAt"),
     "joined": (gettext_lazy("Joined"), "joinedAt"),
     "added": (gettext_lazy("Added"), "createdAt"),
     "platformId": (gettext_lazy("Platform id"), ""),
@@ -105,7 +105,8 @@ def _shown(request: SignedInRequest, form: FilterForm, *, errors: Sequence[str] 
     good = form.is_valid()
     found = _found(form)
     sort = request.GET.get("sort", "")
-    sorting = SORTINGS.get(sort) or SORTINGS[usual_sort(list(segments.conditions_of_all(form.rule)))]
+    narrowed_by = list(segments.conditions_of_all(form.rule))
+    sorting = sorting_of(sort if sort in SORTINGS else usual_sort(narrowed_by), narrowed_by)
     rows = found.annotate(unread=F("conversation__unread_count")).prefetch_related("tags")
     try:
         page = page_of(rows, sorting, cursor=request.GET.get("cursor", ""))

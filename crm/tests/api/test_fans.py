@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from crm.clock import database_now
-from crm.models import Creator, Fan, FanTag, Line, Tag, Transaction, User
+from crm.models import Creator, Fan, FanTag, Line, Subscription, Tag, Transaction, User
 from crm.models.messages import Status
 from crm.tests.factories import make_conversation, make_creator, make_fan, make_message, make_segment, make_user
 
@@ -124,6 +124,9 @@ class TestList:
             ("valueMin=1&silentForDays=3", {"silentForDays": 3, "valueMin": 1}, "-valueCents"),
             ("silentForDays=3", {"all": [{}, {"all": [{"silentForDays": 3}]}]}, "-lastSeenAt"),
             ("joinedWithinDays=30", {"all": [{"joinedWithinDays": 30}]}, "-joinedAt"),
+            ("valueMax=900", {"valueMax": 900}, "-valueCents"),
+            ("boughtWithinDays=30", {"boughtWithinDays": 30}, "-lastPurchaseAt"),
+            ("expiredWithinDays=30", {"expiredWithinDays": 30}, "-subscriptionEndsAt"),
             ("blocked=false", {"any": [{"valueMin": 1}], "not": {"valueMin": 900}}, "-createdAt"),
         ],
     )
@@ -132,7 +135,8 @@ class TestList:
     ) -> None:
         for days, value in ((6, 300), (7, 200), (5, 100)):
             at = database_now() - timedelta(days=days)
-            make_fan(creator, value_cents=value, last_seen_at=at, joined_at=at)
+            moments = dict.fromkeys(("last_seen_at", "joined_at", "last_purchase_at", "subscription_ends_at"), at)
+            make_fan(creator, value_cents=value, subscription=Subscription.EXPIRED, **moments)
         segment = make_segment(creator, rule=rule)
 
         for asked in (query, f"segment={segment.public_id}"):
@@ -169,6 +173,7 @@ class TestFilters:
     @pytest.fixture(autouse=True)
     def people(self, creator: Creator, user: User) -> None:
         now = timezone.now()
+        bought_at = now - timedelta(days=10)
         ann = make_fan(
             creator,
             handle="ann",
@@ -180,7 +185,7 @@ class TestFilters:
             subscription_price_cents=999,
             subscription_ends_at=now + timedelta(days=5),
             is_priority=True,
-            last_purchase_at=now - timedelta(days=10),
+            last_purchase_at=bought_at,
         )
         wear(ann, "VIP")
         talk = make_conversation(fan=ann, unread_count=2, last_direction="in", assigned_to=user)
@@ -188,7 +193,7 @@ class TestFilters:
         make_message(talk, status=Status.SENT)
         for kind in ("tip", "message"):
             Transaction.objects.create(
-                creator=creator, fan=ann, kind=kind, amount_cents=500, occurred_at=now, source="event"
+                creator=creator, fan=ann, kind=kind, amount_cents=500, occurred_at=bought_at, source="event"
             )
         make_fan(
             creator,
@@ -228,8 +233,9 @@ class TestFilters:
             ("neverBought=false", "ann"),
             ("boughtWithinDays=30", "ann"),
             ("boughtWithinDays=5", ""),
-            ("unlockedWithinDays=1", "ann"),
-            ("tippedWithinDays=1", "ann"),
+            ("unlockedWithinDays=30", "ann"),
+            ("unlockedWithinDays=5", ""),
+            ("tippedWithinDays=30", "ann"),
             ("messagedWithinHours=1", "ann"),
             ("priority=true", "ann"),
             ("priority=false", "bob"),
