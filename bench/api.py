@@ -145,7 +145,6 @@ def cases(client: Client) -> dict[str, str]:
         "fans for free": "fans?subscription=active&subscriptionPaid=false",
         "fans blocked": "fans?blocked=true",
         "fans, unreachable": "fans?reachable=false",
-        "fans failed": "fans?failed=true",
         "fans of a status": "fans?subscription=active",
         "fans, status, seen": "fans?subscription=active&sort=-lastSeenAt",
         "fans who spent": "fans?valueMin=5000",

@@ -1,13 +1,16 @@
 """Every error of the API has one shape: ``application/problem+json`` (RFC 9457) with field errors."""
 
 import json
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
 import structlog
 from django.core.exceptions import BadRequest, SuspiciousOperation, ValidationError
 from django.db import InterfaceError, OperationalError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http.response import HttpResponseBase
+from django.template.loader import render_to_string
 from django.views import defaults
 from drf_standardized_errors.formatter import ExceptionFormatter
 from drf_standardized_errors.handler import ExceptionHandler
@@ -139,6 +142,19 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     if request.path.startswith("/api/"):
         return _problem_response(request, 404, "There is nothing at this address.")
     return defaults.page_not_found(request, exception)
+
+
+class MethodPageMiddleware:
+    """Who opens an address of a page that only a form may call reads what to do; Django answers with an empty 405."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        if isinstance(response, HttpResponseNotAllowed) and not request.path.startswith("/api/"):
+            response.content = render_to_string("405.html", request=request).encode()
+        return response
 
 
 def no_such_address(request: HttpRequest) -> HttpResponse:

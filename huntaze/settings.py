@@ -65,6 +65,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "ratelimit.throttles.RateLimitFields",
+    "huntaze.problems.MethodPageMiddleware",
 ]
 
 ROOT_URLCONF = "huntaze.urls"

@@ -30,10 +30,10 @@ def test_a_crowd_is_rows_like_all_others_and_the_same_for_the_same_seed() -> Non
     for row in Fan.objects.filter(creator=crowd):
         row.full_clean()
         assert [found.pk for found in Fan.objects.filter(creator=crowd, search_text__has_words=row.handle)][:1]
-    derived = [(fan.search_text, fan.sort_name) for fan in Fan.objects.filter(creator=crowd)]
+    derived = [(fan.search_text, fan.sort_name) for fan in Fan.objects.filter(creator=crowd).order_by("pk")]
     for fan in Fan.objects.filter(creator=crowd):
         fan.save()
-    assert [(fan.search_text, fan.sort_name) for fan in Fan.objects.filter(creator=crowd)] == derived
+    assert [(fan.search_text, fan.sort_name) for fan in Fan.objects.filter(creator=crowd).order_by("pk")] == derived
     assert FanTag.objects.count() == 12
     assert Transaction.objects.filter(creator=crowd).count() == 10
     assert Conversation.objects.get(pk=before.pk).fan.creator == before.creator

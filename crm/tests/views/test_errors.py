@@ -3,6 +3,7 @@
 import pytest
 from django.template.loader import render_to_string
 from django.test import Client
+from django.urls import reverse
 
 from crm.correlation import correlated
 from crm.tests.factories import make_user
@@ -19,7 +20,20 @@ def test_a_page_that_does_not_exist_leads_back(client: Client) -> None:
     assert 'href="/"' in response.content.decode()
 
 
-@pytest.mark.parametrize("code", ["400", "403", "403_csrf", "404", "500"])
+@pytest.mark.django_db
+def test_an_address_for_buttons_says_so_to_whoever_opens_it(client: Client) -> None:
+    client.force_login(make_user())
+
+    response = client.get(reverse("logout"))
+
+    page = response.content.decode()
+    assert (response.status_code, response["Allow"]) == (405, "POST, OPTIONS")
+    assert "press the button there" in page
+    assert f"<code>{response['X-Request-ID']}</code>" in page
+    assert 'href="/"' in page
+
+
+@pytest.mark.parametrize("code", ["400", "403", "403_csrf", "404", "405", "500"])
 def test_an_error_page_needs_nothing_that_may_be_broken(code: str) -> None:
     with correlated("0123456789abcdef"):
         page = render_to_string(f"{code}.html")
