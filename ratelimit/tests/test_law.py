@@ -9,6 +9,7 @@ import os
 import time
 import uuid
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from itertools import combinations_with_replacement
 from typing import Any
@@ -431,10 +432,9 @@ class TestContention:
         assert isinstance(emptied, Taken)
         until = time.monotonic() + 1.5
 
-        with context.Pool(8) as pool:
-            granted = sorted(
-                at for grants in pool.starmap(_take_all, 8 * [(settings.REDIS_ENDPOINT, law, until)]) for at in grants
-            )
+        with ProcessPoolExecutor(8, context) as pool:
+            asking = [pool.submit(_take_all, settings.REDIS_ENDPOINT, law, until) for _process in range(8)]
+            granted = sorted(at for process in asking for at in process.result())
 
         for place, at in enumerate(granted, start=1):
             assert place * law[0].interval_us <= at - emptied.granted_at_us

@@ -199,6 +199,14 @@ def test_keys_act_by_what_they_write_and_never_while_somebody_writes(
     press(opened, "r", "KeyR")
     expect(opened.get_by_label("Message to Sofia")).to_be_focused()
 
+    for key, code, field in (("n", "KeyN", ".note-form textarea"), ("t", "KeyT", "#card-tag")):
+        opened.locator("#thread-title").evaluate("title => title.focus()")
+        press(opened, key, code)
+        expect(opened.locator(field)).to_be_focused()
+    opened.locator("#thread-title").evaluate("title => title.focus()")
+    press(opened, "u", "KeyU")
+    expect(opened.locator(f"#c-{older.public_id}.unread")).to_be_visible()
+
 
 def test_the_sheet_lists_the_keys_and_turns_them_off(opened: Page, user: User) -> None:
     opened.locator("#thread-title").evaluate("title => title.focus()")

@@ -11,7 +11,7 @@ from crm.models import Creator, Day
 
 class Command(OperatorCommand):
     help = "Count the days that are kept for the pages anew, and say which are not what their rows come to."
-    examples = ("", "--creator ava --json", "--forget")
+    examples = ("", "--creator @avalaurent --json", "--forget")
     fails_when = "a day differed"
 
     def add_arguments(self, parser: CommandParser) -> None:

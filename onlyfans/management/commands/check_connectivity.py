@@ -15,7 +15,7 @@ class Command(OperatorCommand):
         " each account's provider something that sends nothing. The test message travels by the dead-letter queue, from"
         " which no worker takes work."
     )
-    examples = ("", "--creator ava --json")
+    examples = ("", "--creator @avalaurent --json")
     fails_when = "one of them is not well"
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -12,7 +12,7 @@ from onlyfans.management.operating import add_selection, message_facts, message_
 
 class Command(OperatorCommand):
     help = "List messages that failed, whose outcome is unknown or that need a person, with cause. No text is shown."
-    examples = ("", "--creator ava --status needs_person", "--cause http_422 --limit 200 --json")
+    examples = ("", "--creator @avalaurent --status needs_person", "--cause http_422 --limit 200 --json")
     fails_when = "there are any"
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -12,7 +12,7 @@ from crm.models import Line, Message
 class Command(OperatorCommand):
     help = "Pause one creator: no call for it begins any more. Its messages wait; other creators go on."
 
-    examples = ('ava --reason "Holiday until Monday"', "0d3b3c52-6a55-4fd8-9a3c-6f3f3c2a6f55 --json")
+    examples = ('@avalaurent --reason "Holiday until Monday"', "0d3b3c52-6a55-4fd8-9a3c-6f3f3c2a6f55 --json")
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)

@@ -17,7 +17,7 @@ class Command(OperatorCommand):
         "Look unknown outcomes up in the chat at the provider, now and in this process. What is found is settled; what"
         " is not found twice is left to a person. Nothing is sent again. Chats of paused creators are not read."
     )
-    examples = ("", "--creator ava --json")
+    examples = ("", "--creator @avalaurent --json")
     fails_when = "an outcome is still open"
 
     def add_arguments(self, parser: CommandParser) -> None:

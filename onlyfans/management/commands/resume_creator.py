@@ -13,7 +13,7 @@ from onlyfans.models import Connection
 
 class Command(OperatorCommand):
     help = "Resume one creator after a pause, or after a lost session that was put right at the provider."
-    examples = ("ava", "@avalaurent --reconnected")
+    examples = ("@avalaurent", '"Ava Laurent" --reconnected')
     fails_when = "the account is not connected, so that nothing goes out although nobody pauses it"
 
     def add_arguments(self, parser: CommandParser) -> None:

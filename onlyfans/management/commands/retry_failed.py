@@ -14,7 +14,7 @@ class Command(OperatorCommand):
     help = "Let failed messages go again, each at its old place. Name them, or choose by creator or cause, or --all."
     examples = (
         "--cause http_422 --dry-run",
-        "--creator ava --cause poison",
+        "--creator @avalaurent --cause poison",
         "7d6ddc36-2f2e-4f5b-9a53-1df4f3dd6ee1 --confirm-not-sent",
     )
     fails_when = "none was sent again"
