@@ -22,12 +22,16 @@ from crm.models import (
     Fan,
     ImportState,
     Membership,
+    Message,
     Note,
     Segment,
     Tag,
+    Tally,
+    Transaction,
     User,
 )
 from crm.models.messages import Status
+from crm.models.transactions import Payment
 from crm.tests.factories import make_import, make_message
 from onlyfans import demo
 
@@ -166,12 +170,41 @@ def _talk(creator: Creator) -> None:
 
 
 def _campaign(creator: Creator, user: User) -> None:
-    """One under way, one not begun."""
+    """One under way, which some have and one has bought, one not begun."""
     fans = [str(fan.public_id) for fan in creator.fans.order_by("id")[:14]]
-    for name, text in (("Beach day", "Hey {name|you}, look where I am."), ("Sunday", "A slow one today, {name|you}?")):
-        campaigning.draft(creator, author=user, name=name, text=text, audience={"fans": fans})
-    campaigning.launch(Campaign.objects.get(name="Beach day"))
+    paid: dict[str, Any] = {"price_cents": 1_500, "media_urls": [BEACH]}
+    for name, text, more in (
+        ("Beach day", "Hey {name|you}, look where I am.", paid),
+        ("Sunday", "A slow one today, {name|you}?", {}),
+    ):
+        campaigning.draft(creator, author=user, name=name, text=text, audience={"fans": fans}, **more)
+    beach = Campaign.objects.get(name="Beach day")
+    campaigning.launch(beach)
+    beach.attachments.update(provider_media_id="media_1")
     campaigning.serve()
+    *sent, failed = beach.messages.order_by("-id")[:6]
+    now = database_now()
+    for number, message in enumerate(sent):
+        Message.objects.filter(pk=message.pk).update(
+            status=Status.DELIVERED, sent_at=now, delivered_at=now, platform_id=f"beach_{number}"
+        )
+    Message.objects.filter(pk=failed.pk).update(
+        status=Status.FAILED, cause_code="not_allowed", cause="The fan takes no messages."
+    )
+    Tally.objects.moved(beach.pk, source=Status.QUEUED, to=Status.DELIVERED, number=len(sent))
+    Tally.objects.moved(beach.pk, source=Status.QUEUED, to=Status.FAILED)
+    bought = Payment(
+        kind="message",
+        amount_cents=1_500,
+        fee_cents=300,
+        net_cents=1_200,
+        occurred_at=now,
+        source="event",
+        fan=sent[0].conversation.fan,
+        message=sent[0],
+        event_key="beach",
+    )
+    Transaction.objects.record(creator, [bought])
 
 
 def _import(creator: Creator) -> None:

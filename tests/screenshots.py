@@ -6,12 +6,17 @@ themes at three widths. WebP keeps the folder small. Names are ``<page>-<width>-
 
 import base64
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
+from django.conf import settings
 from playwright.sync_api import CDPSession, Page, expect, sync_playwright
 
 from tests import chromium
+from tests.servers import RedisProcess
 from tests.serving import environment, served, session_of
 
 WIDTHS = {1440: 900, 900: 900, 390: 844}
@@ -33,7 +38,7 @@ def main(wanted: list[str]) -> None:
         user, creator = furnish()
         client = Client()
         client.force_login(user)
-        with served() as address, sync_playwright() as playwright:
+        with _redis(), served() as address, sync_playwright() as playwright:
             program = chromium.find_or_install()
             browser = playwright.chromium.launch(executable_path=program, args=list(chromium.ARGUMENTS))
             context = browser.new_context(reduced_motion="reduce")
@@ -52,6 +57,18 @@ def main(wanted: list[str]) -> None:
     pictures = list(FOLDER.glob("*.webp"))
     size = sum(picture.stat().st_size for picture in pictures) / 2**20
     sys.stdout.write(f"{len(pictures)} pictures, {size:.1f} MiB\n")
+
+
+@contextmanager
+def _redis() -> Iterator[None]:
+    """Without the bucket that it holds, a campaign's page could name no end."""
+    with tempfile.TemporaryDirectory(prefix="huntaze-tool-") as folder:
+        process = RedisProcess(settings.REDIS_ENDPOINT, Path(folder))
+        try:
+            process.start()
+            yield
+        finally:
+            process.kill()
 
 
 def _take(page: Page, devtools: CDPSession, address: str, name: str) -> None:

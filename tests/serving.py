@@ -10,6 +10,8 @@ from django.core.management import call_command
 from django.test import Client
 from django.test.testcases import LiveServerThread, _StaticFilesHandler
 
+from huntaze.laptop.environment import free_ports
+
 
 @contextmanager
 def environment(database: str = "") -> Iterator[None]:
@@ -28,6 +30,8 @@ def environment(database: str = "") -> Iterator[None]:
             # Playwright keeps an event loop in this thread.
             "DJANGO_ALLOW_ASYNC_UNSAFE": "1",
             "LOG_LEVEL": "ERROR",
+            # Not the one that may run on this machine.
+            "REDIS_ENDPOINT": f"127.0.0.1:{free_ports(1)[0]}",
         }
         django.setup()
         call_command("migrate", verbosity=0)

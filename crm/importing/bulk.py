@@ -137,19 +137,18 @@ def _with_copied(sql: str, fields: "Sequence[Field[Any, Any]]", rows: Rows, answ
 
 def _with_values(sql: str, fields: "Sequence[Field[Any, Any]]", rows: Rows) -> list[tuple[Any, ...]]:
     answer: list[tuple[Any, ...]] = []
-    adapted = _adapted(fields, rows)
     row_marks = f"({', '.join('?' * len(fields))})"
     connection.ensure_connection()
     # The driver itself: Django would look for its own marks in a million characters.
     database = connection.connection
     size = database.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER) // len(fields)
-    for begin in range(0, len(adapted), size):
-        some = adapted[begin : begin + size]
+    for begin in range(0, len(rows), size):
+        some = rows[begin : begin + size]
         marks = ", ".join([row_marks] * len(some))
         values = f"WITH incoming ({_columns(fields)}) AS (VALUES {marks})"
         with (
             connection.wrap_database_errors,
-            closing(database.execute(f"{values} {sql}", list(chain.from_iterable(some)))) as cursor,
+            closing(database.execute(f"{values} {sql}", _adapted(fields, some))) as cursor,
         ):
             answer += cursor.fetchall()
     return answer
@@ -189,11 +188,13 @@ def _quoted(name: str | None) -> str:
     return connection.ops.quote_name(name)
 
 
-def _adapted(fields: "Sequence[Field[Any, Any]]", rows: Rows) -> list[tuple[Any, ...]]:
-    """As SQLite keeps moments; all else it takes as it is."""
-    moments = [field.get_internal_type() == "DateTimeField" for field in fields]
-    columns = zip(moments, zip(*rows, strict=True), strict=True)
-    return list(zip(*(map(_moment, column) if is_moment else column for is_moment, column in columns), strict=True))
+def _adapted(fields: "Sequence[Field[Any, Any]]", rows: Rows) -> list[Any]:
+    """All values in one row, moments as SQLite keeps them; all else it takes as it is."""
+    values = list(chain.from_iterable(rows))
+    for place, field in enumerate(fields):
+        if field.get_internal_type() == "DateTimeField":
+            values[place :: len(fields)] = map(_moment, values[place :: len(fields)])
+    return values
 
 
 @lru_cache(4096)

@@ -155,8 +155,9 @@ def _plan(creator: Creator, rows: Sequence[Row]) -> _Plan:
             by_handle[fan["handle"].lower()].append(fan)
     plan, rows_of = _Plan(), dict[int, int]()
     for row in rows:
-        candidates = by_handle[row.values.get("handle", "").lower()]
-        found = _who(row, by_id.get(row.values.get("platform_id", "")), candidates, rows_of)
+        of_this_id = by_id.get(row.values.get("platform_id", ""))
+        candidates = by_handle.get(row.values.get("handle", "").lower(), ())
+        found = _who(row, of_this_id, candidates, rows_of) if of_this_id or candidates else None
         if isinstance(found, Problem):
             plan.problems.append(found)
         elif found is None:
@@ -234,7 +235,8 @@ def _insert(
         outcome.fan_ids[row.row] = pk
         tag_ids = tags.ids_of(row)
         journal["created"].append([public_id, newcomers[row.row].fingerprint, tag_ids])
-        tags.give(pk, tag_ids)
+        if tag_ids:
+            tags.give(pk, tag_ids)
     return raced
 
 
