@@ -43,7 +43,8 @@ def test_nothing_waits_for_a_script_on_any_page(browser: Browser, live_server: L
             if row.signed_in:
                 context.add_cookies([session_of(client, live_server.url)])  # type: ignore[list-item]
             answer = page.goto(live_server.url + row.address(creator))
-            assert answer and answer.ok, row.name
+            assert answer
+            assert answer.ok, row.name
             for size in SIZES:
                 page.set_viewport_size(size)
                 found += [f"{row.name}, {size['width']} px: {dead}" for dead in page.evaluate(DEAD)]
