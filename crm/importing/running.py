@@ -31,7 +31,7 @@ from crm.models import Fan, Import, ImportChunk, ImportState, Line, Transaction
 log = structlog.get_logger(__name__)
 
 #: Rows of one transaction. On SQLite nobody else writes meanwhile; the fewer, the less anybody waits.
-CHUNK_ROWS = {Kind.FANS: 1000, Kind.TRANSACTIONS: 200}
+CHUNK_ROWS = {Kind.FANS: 2000, Kind.TRANSACTIONS: 200}
 #: What an import fills. Its tables are counted anew after the first chunk, and whenever it has done ten times as much.
 GROWING, GROWN = {Kind.FANS: (Fan,), Kind.TRANSACTIONS: (Fan, Transaction)}, 10
 #: Somebody else wrote the same fan in the same moment: the chunk is tried again and finds them.
