@@ -1,7 +1,7 @@
 """Pictures of every page for docs/screenshots/: ``python -m tests.screenshots [PAGE …]`` (``make screenshots``).
 
 The demo is seeded into a database of its own and served by Django; Chromium looks at each row of tests/pages.py in both
-themes at three widths. WebP keeps the folder small. Names are ``<page>-<width>-<theme>.webp``.
+themes at three widths, the staff's with them. WebP keeps the folder small. Names are ``<page>-<width>-<theme>.webp``.
 """
 
 import base64
@@ -33,11 +33,16 @@ def main(wanted: list[str]) -> None:
 
         from crm.clock import database_now
         from crm.models import Dispatch
-        from tests.pages import PAGES, furnish
+        from crm.tests.factories import make_user
+        from tests.pages import PAGES, STAFF_PAGES, furnish
 
         user, creator = furnish()
-        client = Client()
-        client.force_login(user)
+        staff = make_user("sam", is_staff=True, is_superuser=True)
+        people = (
+            (None, [row for row in PAGES if not row.signed_in]),
+            (user, [row for row in PAGES if row.signed_in]),
+            (staff, STAFF_PAGES),
+        )
         with _redis(), served() as address, sync_playwright() as playwright:
             program = chromium.find_or_install()
             browser = playwright.chromium.launch(executable_path=program, args=list(chromium.ARGUMENTS))
@@ -46,13 +51,16 @@ def main(wanted: list[str]) -> None:
             devtools = context.new_cdp_session(page)
             # The pages would say, and rightly, that nothing sends.
             Dispatch.note(heartbeat_at=database_now() + timedelta(days=1))
-            for row in PAGES:
-                if row.name not in LEFT_OUT and (not wanted or row.name in wanted):
-                    page.goto("about:blank")
-                    context.clear_cookies()
-                    if row.signed_in:
-                        context.add_cookies([session_of(client, address)])  # type: ignore[list-item]
-                    _take(page, devtools, address + row.address(creator), row.name)
+            for person, rows in people:
+                page.goto("about:blank")
+                context.clear_cookies()
+                if person:
+                    client = Client()
+                    client.force_login(person)
+                    context.add_cookies([session_of(client, address)])  # type: ignore[list-item]
+                for row in rows:
+                    if row.name not in LEFT_OUT and (not wanted or row.name in wanted):
+                        _take(page, devtools, address + row.address(creator), row.name)
             browser.close()
     pictures = list(FOLDER.glob("*.webp"))
     size = sum(picture.stat().st_size for picture in pictures) / 2**20
