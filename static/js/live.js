@@ -83,6 +83,15 @@ document.addEventListener("htmx:beforeSwap", (event) => {
   if (isLate || (!isOlderPage && isOfAnotherStretch)) event.detail.shouldSwap = false;
 });
 
+// A conversation that is open no more hears its answer alone: what is taken out of a page tells the page nothing.
+document.addEventListener("htmx:beforeRequest", ({ target, detail }) => {
+  if (detail.target.id === "thread") target.addEventListener("htmx:beforeOnLoad", dropWhenGone);
+});
+
+function dropWhenGone(event) {
+  if (!event.target.isConnected) event.preventDefault();
+}
+
 // The buttons above a thread come with it: those of the conversation that was open before are no news.
 document.addEventListener("htmx:oobBeforeSwap", (event) => {
   const { target, fragment } = event.detail;

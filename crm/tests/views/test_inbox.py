@@ -187,7 +187,7 @@ class TestDeepLink:
             reverse("conversation", args=[conversation.public_id]), {"message": str(said[60].public_id)}
         ).content.decode()
 
-        assert [int(number) for number in re.findall(r'dir="auto">number-(\d+)\.', page)] == list(range(35, 85))
+        assert [int(number) for number in re.findall(r'dir="auto" lang="">number-(\d+)\.', page)] == list(range(35, 85))
         assert re.findall(r'id="m-([\w-]+)" class="[^"]* hit"', page) == [str(said[60].public_id)]
         assert "Newest messages" in page
         assert "Older messages" in page
