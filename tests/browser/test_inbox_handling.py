@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 from pytest_django.live_server_helper import LiveServer
 
 from crm.clock import database_now
@@ -122,3 +122,20 @@ def test_without_javascript_it_is_closed_and_taken_back(
         page.get_by_role("button", name="Snooze", exact=True).click()
         expect(page.get_by_text("From a minute to 366 days ahead.")).to_be_visible()
         expect(page.locator("#list .row")).to_have_count(2)
+
+
+@pytest.mark.parametrize("width", [1440])
+def test_news_of_a_conversation_that_was_closed_meanwhile_are_dropped(opened: Page, conversation: Conversation) -> None:
+    late: list[Route] = []
+    opened.route("**/messages?*", lambda route: late.append(route))
+    with opened.expect_request("**/messages?*"):
+        conversation.receive(text="One more thing.", platform_id="p1", written_at=database_now())
+    leave_the_field(opened)
+    press(opened, "e", "KeyE")
+    expect(opened.get_by_text("No conversation open")).to_be_visible()
+
+    with opened.expect_response("**/messages?*"):
+        late[0].continue_()
+    opened.get_by_role("link", name="Closed").click()
+
+    expect(opened.get_by_role("link", name="Daniel")).to_be_visible()
