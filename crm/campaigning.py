@@ -34,7 +34,6 @@ OVERDUE = timedelta(minutes=15)
 #: An error rate needs so many outcomes before it says anything.
 OUTCOMES_MIN = 20
 SETTLED_WELL = (Status.SENT, Status.DELIVERED, Status.READ)
-BEGUN = (CampaignStatus.RUNNING, CampaignStatus.PAUSED, CampaignStatus.COMPLETED)
 STILL_GOING = (WAITING, Status.QUEUED, Status.HANDED_OVER, Status.SENDING)
 #: Fans whom one request may name and write to at once; a campaign takes more.
 BULK_MAX = 100
@@ -263,11 +262,14 @@ def back_to_draft(campaign: Campaign) -> None:
 
 
 def retry_failed(campaign: Campaign) -> int:
-    """Let everything of it that failed wait again; the answer is how many. Raises IllegalCampaignMove."""
+    """Let everything of it that failed wait again; the answer is how many. Raises IllegalCampaignMove.
+
+    One that has ended runs again. A pause goes on: only ``resume`` ends what somebody stopped.
+    """
     with transaction.atomic():
         seq = Line.objects.wake(campaign.creator_id, at=database_now())
-        if campaign.status != CampaignStatus.RUNNING:
-            campaign.move(CampaignStatus.RUNNING, only_from=BEGUN, finished_at=None)
+        if campaign.status not in (CampaignStatus.RUNNING, CampaignStatus.PAUSED):
+            campaign.move(CampaignStatus.RUNNING, only_from=[CampaignStatus.COMPLETED], finished_at=None)
         now = database_now()
         number = campaign.messages.filter(status=Status.FAILED).update(
             status=Status.QUEUED, due_at=now, attempts=0, hand_overs=0, cause="", cause_code="", seq=seq
@@ -348,9 +350,9 @@ def _too_many_errors(campaign: Campaign, tally: Mapping[str, int]) -> str:
     failed, settled = failed - campaign.judged_failed, settled - campaign.judged_settled
     if settled < OUTCOMES_MIN or failed * 100 <= settled * campaign.pause_at_error_percent:
         return ""
-    return _("%(failed)d of %(settled)d messages failed. Look at why before you go on.") % {
-        "failed": failed,
-        "settled": settled,
+    return _("%(failed)s of %(settled)s messages failed. Look at why before you go on.") % {
+        "failed": grouped(failed),
+        "settled": grouped(settled),
     }
 
 

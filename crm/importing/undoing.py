@@ -32,8 +32,8 @@ def undo(job: Import) -> Iterator[ImportChunk]:
     """Take back one chunk after the other, the last one first; what cannot be taken back is counted.
 
     Money that the file brought goes. A fan whom it brought goes, unless anything is different from what it said or
-    anything belongs to them by now: a conversation, a note, a tag, money. A value that it changed becomes what it was,
-    unless it has been changed again.
+    anything belongs to them by now: a conversation, a note, a tag, money, a place in a campaign. A value that it changed
+    becomes what it was, unless it has been changed again.
     """
     while chunk := job.chunks.filter(journal__isnull=False).order_by("-first_row").first():
         with transaction.atomic():
@@ -121,6 +121,8 @@ def _remove_fans(job: Import, entries: Sequence[Any]) -> tuple[int, int]:
 def _fans(job: Import, public_ids: Mapping[UUID, Any], *, alone: bool = False) -> list[dict[str, Any]]:
     fans: QuerySet[Fan] = Fan.objects.filter(creator=job.creator_id, public_id__in=list(public_ids))
     if alone:
-        for model in (Conversation, Note, Recipient, SubscriptionEvent, Transaction):
+        for model in (Conversation, Note, SubscriptionEvent, Transaction):
             fans = fans.filter(~Exists(model._default_manager.filter(fan=OuterRef("pk"))))
+        # Whom a campaign left out, it has not touched; as with who is erased, the place stays counted.
+        fans = fans.filter(~Exists(Recipient.objects.filter(fan=OuterRef("pk"), excluded="")))
     return list(fans.select_for_update(of=("self",)).order_by("pk").values("pk", "public_id", *TOLD))

@@ -25,7 +25,7 @@ from django.utils.translation import gettext_lazy as _
 
 from crm.clock import LONG_AGO, database_now
 from crm.correlation import CORRELATION_ID_MAX, current_correlation_id
-from crm.models.campaigns import Campaign, Tally
+from crm.models.campaigns import Campaign, CampaignStatus, Tally
 from crm.models.creators import Creator, visible_to
 from crm.models.days import Day
 from crm.models.limits import PRICE_MAX_CENTS, PRICE_MIN_CENTS, TEXT_MAX
@@ -578,6 +578,9 @@ class Message(models.Model):
                 raise StateForbids(self._words(_text("Only what failed can be sent again.")))
             if self.status in OUTCOME_OPEN and not not_sent:
                 raise StateForbids(self._words(_text("It may have been sent. Say that it was not, then it goes.")))
+            if Campaign.objects.filter(pk=self.campaign_id, status=CampaignStatus.CANCELLED).exists():
+                # It would wait for ever: nothing of a cancelled campaign is handed over.
+                raise StateForbids(self._words(_text("Its campaign is cancelled, so nothing of it goes any more.")))
             was, now = self.status, database_now()
             # The provider's ids may have been used up by the first call; uploading twice reaches no fan. Those that a
             # campaign lends are good for any number.

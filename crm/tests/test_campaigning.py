@@ -24,6 +24,7 @@ from crm.models import (
     IllegalCampaignMove,
     Line,
     Message,
+    StateForbids,
     Tally,
 )
 from crm.models.campaigns import EXCLUDED, WAITING
@@ -360,6 +361,16 @@ class TestServing:
         campaign.refresh_from_db()
         assert campaign.status == "running"
 
+    def test_of_many_errors_the_reason_has_groups_of_digits(self, creator: Creator) -> None:
+        campaign = launched(creator, make_fan(creator))
+        Tally.objects.create(campaign=campaign, state=Status.FAILED, number=1200)
+        Tally.objects.create(campaign=campaign, state=Status.SENT, number=3400)
+
+        campaigning.serve()
+
+        campaign.refresh_from_db()
+        assert campaign.reason.startswith("1,200 of 4,600 messages failed.")
+
     def test_a_schedule_starts_by_itself(self, creator: Creator) -> None:
         at = database_now() + timedelta(hours=1)
         campaign = make_campaign(creator, scheduled_at=at)
@@ -476,6 +487,30 @@ class TestStopping:
 
         assert (campaign.status, tally(campaign)) == ("running", {"queued": 2})
         assert len(self.front(creator)) == 2
+
+    def test_retrying_the_failed_ones_of_a_paused_one_leaves_it_paused(self, creator: Creator) -> None:
+        campaign = launched(creator, make_fan(creator), make_fan(creator))
+        settle(campaign, failed=1)
+        campaigning.pause(campaign, reason="Wrong price.")
+
+        assert campaigning.retry_failed(campaign) == 1
+
+        campaign.refresh_from_db()
+        assert (campaign.status, campaign.reason, tally(campaign)) == ("paused", "Wrong price.", {"queued": 2})
+        assert self.front(creator) == []
+        campaigning.resume(campaign)
+        assert len(self.front(creator)) == 2
+
+    def test_a_message_of_a_cancelled_one_is_not_sent_again(self, creator: Creator) -> None:
+        campaign = launched(creator, make_fan(creator), make_fan(creator))
+        settle(campaign, failed=1)
+        campaigning.cancel(campaign)
+        failed = campaign.messages.get(status=Status.FAILED)
+
+        with pytest.raises(StateForbids, match="campaign is cancelled"):
+            failed.retry(by=None)
+
+        assert tally(campaign) == recount(campaign) == {"failed": 1, "cancelled": 1}
 
     def test_media_that_cannot_be_uploaded_stops_it(self, creator: Creator) -> None:
         campaign = launched(creator, media_urls=[BEACH])

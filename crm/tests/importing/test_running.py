@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
+from crm import campaigning
 from crm.clock import database_now
 from crm.erasing import erase_fan
 from crm.importing import fans, running
@@ -183,6 +184,23 @@ def test_undo_leaves_what_has_changed_since_and_counts_it(imported: Run) -> None
     assert left == {"1", "2", "3", "4", "5"}
     assert not Fan.objects.filter(pk=untouched.pk).exists()
     assert (job.undone_count, job.not_undone_count) == (5, 5)
+
+
+@pytest.mark.django_db
+def test_undo_takes_back_whom_a_campaign_left_out_and_leaves_whom_it_reaches(imported: Run) -> None:
+    creator = make_creator()
+    job = imported(creator, "Username,Platform ID\nwithout_id,\nwith_id,7\n")
+    written = {"name": "All", "text": "Hi", "audience": {"rule": {}}}
+    # Until its media is uploaded nobody has more of it than a place.
+    campaign = campaigning.draft(creator, author=None, media_urls=["https://files.example.test/1.jpg"], **written)
+    campaigning.launch(campaign)
+
+    job.move(ImportState.UNDOING, now=database_now())
+    work(job)
+
+    assert [fan.handle for fan in creator.fans.all()] == ["with_id"]
+    assert (job.undone_count, job.not_undone_count) == (1, 1)
+    assert sorted(recipient.excluded for recipient in campaign.recipients.all()) == ["", "no_platform_id"]
 
 
 @pytest.mark.django_db
