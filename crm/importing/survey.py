@@ -45,6 +45,9 @@ class Question:
     choices: tuple[str, ...]
     examples: list[str]
 
+    def as_json(self) -> dict[str, Any]:
+        return {"option": self.option, "choices": list(self.choices), "examples": self.examples}
+
     @property
     def words(self) -> str:
         return str(QUESTIONS[self.option]) % {"examples": ", ".join(self.examples)}
@@ -71,23 +74,21 @@ QUESTIONS: dict[str, str | Promise] = {
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What the first look found."""
+    """What the first look found. ``questions`` are open; those that are ``answered`` may be answered differently."""
 
     reading: Reading
     rows: int
     questions: list[Question]
+    answered: list[Question]
     samples: list[list[str]]
     origins: list[str]
 
     def as_json(self) -> dict[str, Any]:
-        questions = [
-            {"option": asked.option, "choices": list(asked.choices), "examples": asked.examples}
-            for asked in self.questions
-        ]
         return {
             **self.reading.as_json(),
             "rows": self.rows,
-            "questions": questions,
+            "questions": [asked.as_json() for asked in self.questions],
+            "answered": [asked.as_json() for asked in self.answered],
             "samples": self.samples,
             "origins": self.origins,
             "ignored": self.reading.columns.ignored,
@@ -138,10 +139,14 @@ def survey(open_file: Opener, options: Options, *, may_ask: bool = False) -> Sur
         date_order=options.date_order,
         repair=options.text_repair,
     )
+    said = options.as_said()
+    # Of a file in which a needed column is not known, the kind stays a question until the columns have been told, too.
+    answered = [asked for asked in look.questions() if asked.option in said and asked.option != "kind"]
     return Survey(
         reading=reading,
         rows=look.rows,
-        questions=look.questions(options),
+        questions=[asked for asked in look.questions() if asked not in answered],
+        answered=answered,
         samples=look.samples,
         origins=list(look.origins),
     )
@@ -240,28 +245,30 @@ class _Look:
     def _see_dates(self, record: Record) -> None:
         for index in self._dates:
             text = record.cells[index].strip()
-            if moments.needs_day_order(text):
+            if moments.needs_day_order(text) and text not in self.unordered:
                 self.unordered.append(text)
 
     def _see_amount(self, mark: str, text: str) -> None:
         if mark != "?":
             self.marks.add(mark)
-        elif len(self.undecided) < EXAMPLES:
+        elif len(self.undecided) < EXAMPLES and text not in self.undecided:
             self.undecided.append(text)
 
     def _sample(self, record: Record) -> None:
         for kept, cell in zip(self.samples, record.cells, strict=True):
-            if cell.strip() and len(kept) < SAMPLES:
-                kept.append(cell.strip().replace("\0", "␀").encode("utf-8", "replace").decode()[:80])
+            sample = cell.strip().replace("\0", "␀").encode("utf-8", "replace").decode()[:80]
+            if sample and len(kept) < SAMPLES and sample not in kept:
+                kept.append(sample)
 
-    def questions(self, options: Options) -> list[Question]:
+    def questions(self) -> list[Question]:
+        """All that the file leaves to a person."""
         asked = []
         if self.columns.lacks:
             asked.append(Question("kind", tuple(Kind.values), [name for name in self.columns.header if name][:SHOWN]))
-        if self.unordered and not options.date_order:
+        if self.unordered:
             asked.append(Question("dateOrder", (moments.DAY_FIRST, moments.MONTH_FIRST), self.unordered[:EXAMPLES]))
-        if self.undecided and not self.decimal and not options.decimal:
+        if self.undecided and not self.decimal:
             asked.append(Question("decimal", (".", ","), self.undecided))
-        if (repairs := self.doubled.choices) and not options.text_repair:
+        if repairs := self.doubled.choices:
             asked.append(Question("textRepair", (*repairs, AS_IT_IS), self.doubled.examples[repairs[0]]))
         return asked

@@ -32,8 +32,8 @@ def undo(job: Import) -> Iterator[ImportChunk]:
     """Take back one chunk after the other, the last one first; what cannot be taken back is counted.
 
     Money that the file brought goes. A fan whom it brought goes, unless anything is different from what it said or
-    anything belongs to them by now: a conversation, a note, a tag, money, a place in a campaign. A value that it changed
-    becomes what it was, unless it has been changed again.
+    anything belongs to them by now: a conversation, a note, a tag, money, a place in a campaign. A value that it
+    changed becomes what it was, unless it has been changed again.
     """
     while chunk := job.chunks.filter(journal__isnull=False).order_by("-first_row").first():
         with transaction.atomic():

@@ -191,7 +191,7 @@ def _page(
         "error": error,
         "may_change": manages(request, job.creator),
         "steps": _steps(job),
-        "questions": [_question(asked, job) for asked in survey.get("questions", ())],
+        "questions": [_question(asked, job) for asked in (*survey.get("questions", ()), *survey.get("answered", ()))],
         "columns": _columns(job, undecided) if survey else [],
         "undecided": undecided,
         "left_out": LEFT_OUT,

@@ -1,6 +1,6 @@
 """The wizard, as a browser without JavaScript walks through it."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -53,6 +53,27 @@ def test_from_the_file_to_the_fans_and_back(owner: Client, creator: Creator) -> 
     work(job)
     assert not creator.fans.exists()
     assert "Taken back" in owner.get(address).content.decode()
+
+
+def test_an_answer_may_be_changed_until_the_import_begins(owner: Client, creator: Creator) -> None:
+    address = upload(owner, creator, "Username,Last Seen\nava,03/04/2025\nbea,03/04/2025\nzoe,05/04/2025\n")
+    page = owner.get(address).content.decode()
+    assert "in dates such as 03/04/2025, 05/04/2025?" in page, "each example once"
+    assert ">03/04/2025 · 05/04/2025<" in page, "and each sample"
+    form = {"map": "1", "column0": "handle", "column1": "last_seen_at", "act": "check"}
+    owner.post(address, form | {"dateOrder": "mdy"})
+    work(Import.objects.get())
+
+    page = owner.get(address).content.decode()
+    assert '<input type="radio" name="dateOrder" value="mdy" required checked>' in page
+    owner.post(address, form | {"dateOrder": "dmy"})
+    work(Import.objects.get())
+    owner.post(address, {"act": "start"})
+    work(Import.objects.get())
+
+    seen = creator.fans.get(handle="ava").last_seen_at
+    assert seen is not None
+    assert seen.astimezone(creator.zone).date() == date(2025, 4, 3)
 
 
 def test_what_cannot_be_imported_is_said_at_the_file(owner: Client, creator: Creator) -> None:
