@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, cast
-from zoneinfo import available_timezones
 
 from django import forms
 from django.contrib.auth.forms import PasswordChangeForm, SetPasswordForm
@@ -15,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from crm import personalising, teaming
 from crm.forms.fields import TextField
 from crm.models import ApiKey, Creator, Membership, Message, Snippet, User
+from crm.models.creators import timezones
 from crm.models.lines import REASON_MAX
 
 #: How long a key may be good, in days; the last one is the most there is.
@@ -70,7 +70,7 @@ class CreatorForm(forms.ModelForm):
 
     timezone = forms.ChoiceField(
         label=_("Time zone"),
-        choices=lambda: [(name, name) for name in sorted(available_timezones())],
+        choices=lambda: [(name, name) for name in timezones()],
         help_text=_("Schedules, quiet hours and figures are by this clock."),
     )
 

@@ -28,8 +28,13 @@ class Platform(models.TextChoices):
     OTHER = "other", _("Other")
 
 
+def timezones() -> list[str]:
+    """The names to choose from, sorted; without those that mean something else on each machine, or nothing."""
+    return sorted(available_timezones() - {"localtime", "Factory"})
+
+
 def validate_timezone(name: str) -> None:
-    if name not in available_timezones():
+    if name not in timezones():
         raise ValidationError(_("There is no time zone of this name. Write it as in Europe/Paris."))
 
 

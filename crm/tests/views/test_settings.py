@@ -5,11 +5,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.test import Client
 from django.urls import reverse
 
 from crm.clock import database_now
-from crm.models import ApiKey, Creator, Dispatch, Line, Membership, Session, Snippet, TokenFamily, User
+from crm.models import ApiKey, Creator, Dispatch, Line, Membership, Session, Snippet, TokenFamily, User, creators
 from crm.templatetags.inbox import written_day
 from crm.tests.factories import PASSWORD, make_creator, make_membership, make_user
 
@@ -267,6 +268,17 @@ class TestCreator:
         assert "never more than 100 in any 24 h" in page
         creator.refresh_from_db()
         assert (creator.name, creator.pace) == ("Mia", "")
+
+    def test_a_time_zone_is_the_same_on_every_machine(
+        self, client: Client, creator: Creator, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(creators, "available_timezones", lambda: {"UTC", "Europe/Paris", "Factory", "localtime"})
+
+        shown = client.get(address("creator_settings", creator)).context["form"]
+
+        assert [name for name, _label in shown.fields["timezone"].choices] == ["Europe/Paris", "UTC"]
+        with pytest.raises(ValidationError, match="no time zone of this name"):
+            creators.validate_timezone("localtime")
 
     @pytest.mark.parametrize(
         ("field", "value", "words"),
