@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 
 from crm.models import Creator, Fan, FanTag, Message, Subscription, Tag, Transaction
 from crm.models.messages import FOR_A_PERSON, ON_THE_PLATFORM, Direction, Status
+from crm.numbers import grouped
 from crm.searching import QUERY_MAX, SearchText, are_rare, words_of
 
 if TYPE_CHECKING:
@@ -81,7 +82,8 @@ class Number:
         if written.isascii() and written.isdecimal() and self.lowest <= int(written[:20]) <= self.highest:
             return int(written)
         raise ValidationError(
-            _text("A whole number from %(lowest)d to %(highest)d.") % {"lowest": self.lowest, "highest": self.highest}
+            _text("A whole number from %(lowest)s to %(highest)s.")
+            % {"lowest": grouped(self.lowest), "highest": grouped(self.highest)}
         )
 
 

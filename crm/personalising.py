@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from crm.models import Fan, Snippet
 from crm.models.limits import TEXT_MAX
 from crm.models.naming import check_named
+from crm.numbers import grouped
 
 _VARIABLE = re.compile(r"\{\s*(?P<name>[A-Za-z_]+)\s*(?:\|(?P<fallback>[^{}|]*))?\}")
 #: What the platform calls somebody who has chosen no name: u and digits.
@@ -73,8 +74,8 @@ def render(text: str, fan: Fan) -> str:
     """``fill_in`` for a message. Raises ValidationError when it is too long with this fan's names."""
     rendered = fill_in(text, fan)
     if len(rendered) > TEXT_MAX:
-        words = _("At most %(max)d characters; with this fan's names it is %(length)d.")
-        raise ValidationError({"text": words % {"max": TEXT_MAX, "length": len(rendered)}})
+        words = _("At most %(max)s characters; with this fan's names it is %(length)s.")
+        raise ValidationError({"text": words % {"max": grouped(TEXT_MAX), "length": grouped(len(rendered))}})
     return rendered
 
 

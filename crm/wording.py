@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from crm.conditions import CONDITIONS, Flag, Moment
 from crm.importing.money import decimals_of
 from crm.models import Creator, Subscription
+from crm.numbers import grouped
 
 SIGNS = {"USD": "$", "EUR": "€", "GBP": "£"}
 #: Conditions whose value is an amount in minor units of the creator's currency.
@@ -94,7 +95,7 @@ def _exclusions(exclusions: Mapping[str, Any], creator: Creator) -> Iterator[str
         yield _("bought this media already")
     if cap := exclusions.get("frequencyCap"):
         campaigns = ngettext("%(many)d campaign", "%(many)d campaigns", cap["campaigns"]) % {"many": cap["campaigns"]}
-        days = ngettext("%(many)d day", "%(many)d days", cap["days"]) % {"many": cap["days"]}
+        days = ngettext("%(many)s day", "%(many)s days", cap["days"]) % {"many": cap["days"]}
         yield _("got %(campaigns)s in %(days)s") % {"campaigns": campaigns, "days": days}
 
 
@@ -126,9 +127,9 @@ def _value(name: str, raw: Any, creator: Creator) -> str:
     if isinstance(kind, Moment):
         return formats.date_format(timezone.localtime(kind.read(raw), creator.zone), "DATETIME_FORMAT")
     if name.endswith("Days"):
-        return ngettext("%(many)d day", "%(many)d days", int(raw)) % {"many": int(raw)}
+        return ngettext("%(many)s day", "%(many)s days", int(raw)) % {"many": grouped(int(raw))}
     if name.endswith("Hours"):
-        return ngettext("%(many)d hour", "%(many)d hours", int(raw)) % {"many": int(raw)}
+        return ngettext("%(many)s hour", "%(many)s hours", int(raw)) % {"many": grouped(int(raw))}
     return str(raw)
 
 

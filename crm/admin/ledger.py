@@ -13,6 +13,7 @@ from crm import personalising, segments
 from crm.admin.erasing import Erased
 from crm.admin.tables import FOUND_MAX, Long, ReadOnly, as_uuid, of_fans_found, with_part
 from crm.models import Creator, Note, Segment, Snippet, SubscriptionEvent, Tag, Transaction
+from crm.wording import amount as in_currency
 
 
 class OfCreatorAdmin(admin.ModelAdmin):
@@ -111,7 +112,7 @@ class TransactionAdmin(MoneyAdmin):
 
     @admin.display(description=_("amount"))
     def amount(self, payment: Transaction) -> str:
-        return f"{payment.amount_cents / 100:,.2f} {payment.currency}"
+        return in_currency(payment.amount_cents, payment.currency)
 
 
 @admin.register(SubscriptionEvent)

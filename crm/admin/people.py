@@ -19,6 +19,7 @@ from crm.clock import database_now
 from crm.models import Creator, Fan, ImportKind, Line, Membership, User
 from crm.numbers import grouped
 from crm.pace import in_words
+from crm.wording import amount
 
 #: A creator with more fans is erased by a command, for which nobody's browser waits.
 ERASED_HERE_MAX = 1000
@@ -157,7 +158,7 @@ class FanAdmin(WritesToMany, Erased, Long):
 
     @admin.display(description=_("lifetime value"))
     def spent(self, fan: Fan) -> str:
-        return f"${fan.value_cents / 100:,.2f}"
+        return amount(fan.value_cents, fan.creator.currency)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """A fan never moves to another creator: the conversation and its messages would stay behind."""

@@ -218,6 +218,23 @@ class TestPages:
 
         assert "2 fans or more" in answer.text
 
+    def test_many_rows_are_counted_in_groups_of_digits(
+        self, admin_client: Client, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        make_fan()
+        monkeypatch.setattr(BoundedPaginator, "count", 1234)
+        assert "1,234 fans" in admin_client.get(page_of(Fan, "changelist")).text
+        monkeypatch.setattr(BoundedPaginator, "count", 10_000)
+        assert "10,000 fans or more" in admin_client.get(page_of(Fan, "changelist")).text
+
+    def test_money_is_shown_in_its_own_currency(self, admin_client: Client) -> None:
+        fan = make_fan(make_creator(currency="JPY"), value_cents=1_234)
+        paid = {"fan": fan, "kind": "tip", "currency": "EUR", "occurred_at": database_now()}
+        Transaction.objects.create(creator=fan.creator, amount_cents=-123_450, **paid)
+
+        assert "1,234\u00a0JPY" in admin_client.get(page_of(Fan, "changelist")).text
+        assert "−€1,234.50" in admin_client.get(page_of(Transaction, "changelist")).text
+
     def test_the_page_of_every_row_opens(self, admin_client: Client) -> None:
         fill(1)
         Dispatch.ensured()

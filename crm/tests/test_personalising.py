@@ -4,7 +4,7 @@ import pytest
 from django.core.exceptions import ValidationError
 
 from crm.models import Fan
-from crm.personalising import check, fill_in
+from crm.personalising import check, fill_in, render
 
 
 @pytest.mark.parametrize(
@@ -22,6 +22,11 @@ from crm.personalising import check, fill_in
 )
 def test_a_text_is_filled_in_for_one_fan(text: str, fan: Fan, read: str) -> None:
     assert fill_in(text, fan) == read
+
+
+def test_a_text_that_the_name_makes_too_long_is_refused_with_both_lengths() -> None:
+    with pytest.raises(ValidationError, match="At most 5,000 characters; with this fan's names it is 5,001"):
+        render("x" * 4_990 + "{name|}", Fan(name="Anna Bellle"))
 
 
 @pytest.mark.parametrize("text", ["Hello!", "Hello {name|there}", "{first_name|love} {handle|you}", "a { b c } d {}"])

@@ -135,5 +135,10 @@ def test_there_is_a_ready_made_segment_for_every_use() -> None:
     assert len({each.key for each in segments.READY_MADE}) == len(segments.READY_MADE) == 16
 
 
+def test_the_limits_of_a_number_are_said_in_groups_of_digits(creator: Creator) -> None:
+    with pytest.raises(ValidationError, match="A whole number from 1 to 3,660"):
+        segments.check({"silentForDays": 4_000}, creator=creator)
+
+
 def test_every_condition_says_in_words_and_in_a_schema_what_it_is() -> None:
     assert all(str(condition.words) and condition.kind.schema for condition in CONDITIONS.values())

@@ -7,7 +7,8 @@ import pytest
 from django.utils import formats, timezone, translation
 
 from crm.templatetags.inbox import full_moment, short_moment, written_day
-from crm.wording import amount
+from crm.tests.factories import make_creator
+from crm.wording import amount, rule_in_words
 
 
 @pytest.mark.parametrize(
@@ -24,6 +25,15 @@ def test_an_amount_is_written_as_its_reader_writes_it(minor: int, currency: str,
         assert amount(minor, currency) == english
     with translation.override("fr"):
         assert amount(minor, currency).replace("\u202f", "\u00a0") == french
+
+
+@pytest.mark.django_db
+def test_long_times_of_a_rule_have_groups_of_digits() -> None:
+    rule = {"silentForDays": 1_200, "messagedWithinHours": 2_400}
+
+    assert rule_in_words(rule, creator=make_creator()) == (
+        "not seen for 1,200 days and was written to in the last 2,400 hours"
+    )
 
 
 @pytest.mark.parametrize(

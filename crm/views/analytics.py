@@ -257,8 +257,10 @@ def _subscriber_plots(figures: Figures, unit: Unit) -> Iterator[Plot]:
         rows = _rows_of("subscriptions", each.first, figures.period, unit)
         table.append((name, rows, (grouped(each.started), grouped(each.expired))))
     drawn = chart(columns)
-    said = {"new": sum(each.started for each in turnovers), "lost": sum(each.expired for each in turnovers)}
-    says = _("New ones stand above the line, lost ones hang below it: %(new)d new and %(lost)d lost in all.") % said
+    says = _("New ones stand above the line, lost ones hang below it: %(new)s new and %(lost)s lost in all.") % {
+        "new": grouped(sum(each.started for each in turnovers)),
+        "lost": grouped(sum(each.expired for each in turnovers)),
+    }
     ticks = [(grouped(abs(round(value))), y) for value, y in drawn.ticks]
     heads = (_("New"), _("Lost"))
     along = _along(turnovers, unit)

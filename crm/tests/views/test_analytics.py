@@ -131,6 +131,16 @@ class TestPage:
         assert "the highest is 25 Oct 2026: €60.50" in shown
         assert " style=" not in shown
 
+    def test_many_subscribers_are_read_aloud_in_groups_of_digits(self, web: Client, creator: Creator) -> None:
+        moment = datetime(2026, 10, 25, tzinfo=UTC)
+        fan = make_fan(creator)
+        SubscriptionEvent.objects.bulk_create(
+            SubscriptionEvent(creator=creator, fan=fan, kind="started", occurred_at=moment + timedelta(seconds=number))
+            for number in range(1_001)
+        )
+
+        assert "1,001 new and 0 lost in all" in web.get(PAGE, OCTOBER).content.decode()
+
     def test_without_data_it_says_so_and_invents_nothing(self, web: Client) -> None:
         shown = text_of(web.get(PAGE))
 
