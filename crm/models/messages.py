@@ -578,7 +578,8 @@ class Message(models.Model):
                 raise StateForbids(self._words(_text("Only what failed can be sent again.")))
             if self.status in OUTCOME_OPEN and not not_sent:
                 raise StateForbids(self._words(_text("It may have been sent. Say that it was not, then it goes.")))
-            if Campaign.objects.filter(pk=self.campaign_id, status=CampaignStatus.CANCELLED).exists():
+            cancelled = Campaign.objects.filter(status=CampaignStatus.CANCELLED)
+            if self.campaign_id and cancelled.filter(pk=self.campaign_id).exists():
                 # It would wait for ever: nothing of a cancelled campaign is handed over.
                 raise StateForbids(self._words(_text("Its campaign is cancelled, so nothing of it goes any more.")))
             was, now = self.status, database_now()
