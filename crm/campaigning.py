@@ -12,9 +12,10 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import OuterRef, Subquery
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_noop, ngettext
 
 from crm import audiences, personalising
+from crm.causes import TOO_MANY_FAILED
 from crm.clock import database_now
 from crm.correlation import correlated, current_correlation_id
 from crm.models import Attachment, Campaign, Conversation, Creator, Fan, Line, Message, Recipient, Tally
@@ -218,7 +219,7 @@ def _size(total: int, excluded: int) -> str:
 
 def pause(campaign: Campaign, *, reason: str = "") -> None:
     """No message of it begins to be sent after this. Raises IllegalCampaignMove."""
-    campaign.move(CampaignStatus.PAUSED, reason=reason or _("Paused by a person."))
+    campaign.move(CampaignStatus.PAUSED, reason=reason or gettext_noop("Paused by a person."))
 
 
 def resume(campaign: Campaign) -> None:
@@ -310,7 +311,9 @@ def _serve(campaign: Campaign, now: datetime) -> int:
     if campaign.status == CampaignStatus.RUNNING:
         return _serve_running(campaign, now=now)
     if campaign.scheduled_at and campaign.scheduled_at < now - OVERDUE:
-        stop_for_a_person(campaign, reason=_("Its time passed while nothing was sent. Launch it, or write a new time."))
+        stop_for_a_person(
+            campaign, reason=gettext_noop("Its time passed while nothing was sent. Launch it, or write a new time.")
+        )
         return 0
     try:
         launch(campaign)
@@ -350,7 +353,7 @@ def _too_many_errors(campaign: Campaign, tally: Mapping[str, int]) -> str:
     failed, settled = failed - campaign.judged_failed, settled - campaign.judged_settled
     if settled < OUTCOMES_MIN or failed * 100 <= settled * campaign.pause_at_error_percent:
         return ""
-    return _("%(failed)s of %(settled)s messages failed. Look at why before you go on.") % {
+    return TOO_MANY_FAILED % {
         "failed": grouped(failed),
         "settled": grouped(settled),
     }

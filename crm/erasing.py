@@ -17,6 +17,7 @@ from django.db.models import Q, TextField
 from django.db.models.functions import Cast
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from crm.clock import database_now
 from crm.importing.forgetting import forget_files_with
@@ -79,7 +80,7 @@ def erase_creator(creator: Creator, *, told: Callable[[int, int], None] = lambda
     nothing.
     """
     line, _created = Line.objects.get_or_create(creator=creator)
-    line.pause(reason=_("This creator is being erased."), now=database_now())
+    line.pause(reason=gettext_noop("This creator is being erased."), now=database_now())
     _refuse_in_flight(Message.objects.filter(creator=creator))
     tables = (creator.transactions, creator.subscription_events, creator.fans)
     done, total = 0, sum(rows.count() for rows in tables)

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 
+from crm.causes import said
 from crm.clock import database_now
 from crm.models import Campaign, Dispatch, HoldCause, Line, Message, Tally
 from crm.models.campaigns import WAITING
@@ -103,9 +104,9 @@ def _forecast(
 
 def _everybody_waits(line: Line, dispatch: Dispatch) -> Forecast | None:
     if dispatch.stopped_at:
-        return Forecast(None, "stopped", _("All sending is stopped: %(why)s") % {"why": dispatch.stopped_reason})
+        return Forecast(None, "stopped", _("All sending is stopped: %(why)s") % {"why": said(dispatch.stopped_reason)})
     if line.paused_at:
-        return Forecast(None, "paused", _("Paused: %(why)s") % {"why": line.paused_reason})
+        return Forecast(None, "paused", _("Paused: %(why)s") % {"why": said(line.paused_reason)})
     return None
 
 
@@ -114,7 +115,9 @@ def _campaign_waits(campaign: Campaign | None, now: datetime) -> Forecast | None
         return None
     if campaign.held_until and campaign.held_until > now and campaign.status == Campaign.Status.RUNNING:
         return Forecast(campaign.held_until, "quiet_hours", _("It is in its quiet hours."))
-    return Forecast(None, "campaign_held", _("Its campaign is stopped: %(why)s") % {"why": campaign.reason or "–"})
+    return Forecast(
+        None, "campaign_held", _("Its campaign is stopped: %(why)s") % {"why": said(campaign.reason) or "–"}
+    )
 
 
 def _obstacle(message: Message, line: Line, dispatch: Dispatch, now: datetime) -> Forecast | None:

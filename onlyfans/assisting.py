@@ -12,7 +12,9 @@ from uuid import UUID
 import structlog
 from django.db import transaction
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
+from crm.causes import said
 from crm.clock import database_now
 from crm.forecast import forecast
 from crm.models import Creator, Dispatch, Line, Message, User
@@ -75,7 +77,7 @@ def _desk(creator: Creator, user: User, now: datetime, dispatch: Dispatch, *, ma
         mine=list(mine.order_by("sending_at")),
         others=taken.exclude(lease=user.public_id).count(),
         may_send=may_send,
-        obstacle=obstacle,
+        obstacle=said(obstacle),
         next_at=line.hold_until if paced else None,
     )
 
@@ -107,7 +109,7 @@ def sent(message: Message, user: User) -> None:
     """``user`` has sent it. Raises NotNow."""
     with transaction.atomic():
         settled = _taken_by(message.public_id, user).settle(
-            Status.SENT, sent_at=database_now(), cause_code="by_hand", cause="Sent by hand."
+            Status.SENT, sent_at=database_now(), cause_code="by_hand", cause=gettext_noop("Sent by hand.")
         )
     if not settled:
         raise NotNow(_settled_already())

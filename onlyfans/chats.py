@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import structlog
 from django.db.models import Q
+from django.utils.translation import gettext_noop
 
 from crm.models import Conversation, Fan, Line, Message
 from crm.models.messages import OUTCOME_OPEN, Direction, Status
@@ -84,7 +85,7 @@ def _settle(message: Message, entry: ChatMessage) -> None:
         platform_id=entry.platform_id,
         sent_at=entry.created_at,
         cause_code="confirmed",
-        cause="The platform said that it was sent.",
+        cause=gettext_noop("The platform said that it was sent."),
         reconcile_at=None,
     )
     if not settled:

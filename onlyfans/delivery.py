@@ -30,6 +30,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Exists
 
+from crm.causes import ANOTHER_ID, CONNECTION_LOST
 from crm.clock import database_now
 from crm.models import Attachment, Campaign, Creator, Dispatch, HoldCause, Line, Message, PauseCause
 from crm.models.messages import OUTCOME_OPEN, Status
@@ -336,8 +337,7 @@ def _sent(message: Message, outcome: Sent) -> None:
     except IntegrityError:
         message.refresh_from_db()
         if message.status == Status.SENDING:
-            words = f"The platform answered with the id of another message, {outcome.platform_id}."
-            _unknown(message, "platform_id_known", words)
+            _unknown(message, "platform_id_known", ANOTHER_ID % {"id": outcome.platform_id})
 
 
 def _throttled(message: Message, after: float, words: str) -> None:
@@ -356,9 +356,7 @@ def session_lost(creator: Creator, connection: Connection | None, words: str, *,
     if connection:
         connection.lost(at=at or database_now())
     line, _created = Line.objects.get_or_create(creator=creator)
-    line.pause(
-        reason=f"The connection to the account is lost: {words}", now=database_now(), cause=PauseCause.SESSION_LOST
-    )
+    line.pause(reason=CONNECTION_LOST % {"why": words}, now=database_now(), cause=PauseCause.SESSION_LOST)
     log.warning("session lost, creator paused", creator=creator.pk)
 
 

@@ -17,6 +17,7 @@ from django.db import Error as DatabaseUnavailable
 from django.db import close_old_connections, connection
 
 from crm import analytics, campaigning
+from crm.causes import LONG_SILENCE, OLDER_COPY
 from crm.clock import database_now
 from crm.models import Dispatch, Line, Worker
 from crm.tidying import forget_expired
@@ -182,21 +183,20 @@ def begin(*, resume: bool) -> None:
     row = Dispatch.ensured()
     silent_since = row.heartbeat_at
     if not resume and silent_since is not None and silent_since < database_now() - Dispatch.SILENCE_HOLDS:
-        _hold(f"Nothing was dispatched since {silent_since:%Y-%m-%d %H:%M} UTC.")
+        _hold(LONG_SILENCE % {"moment": f"{silent_since:%Y-%m-%d %H:%M}"})
 
 
 def _beat() -> None:
     """Write a sign of life, after a look whether the last one is still there: a young backup may have been restored."""
     row = Dispatch.ensured()
     if seen := witness.went_back(row):
-        _hold(f"The database is an older copy: its last sign of life is of before {seen:%Y-%m-%d %H:%M:%S} UTC.")
+        _hold(OLDER_COPY % {"moment": f"{seen:%Y-%m-%d %H:%M:%S}"})
     now = database_now()
     Dispatch.note(heartbeat_at=now)
     witness.remember(row, now)
 
 
-def _hold(why: str) -> None:
-    reason = f"{why} Check, then run manage.py resume_sending."
+def _hold(reason: str) -> None:
     Dispatch.stop_sending(reason=reason, now=database_now())
     log.warning("sending is held", reason=reason)
 

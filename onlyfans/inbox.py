@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 import structlog
 from django.db import transaction
+from django.utils.translation import gettext_noop
 
 from crm.clock import database_now
 from crm.models import Fan, Message, Payment, SubscriptionEvent, Transaction
@@ -194,13 +195,13 @@ def _names_price(payload: Payload, prices: Payload) -> bool:
 
 #: Why nothing can be sent, in words for those who write messages.
 LOST = {
-    "accounts.disconnected": "The account was disconnected at the provider.",
-    "accounts.session_expired": "The platform has ended the session.",
-    "accounts.authentication_failed": "Signing in to the platform failed.",
-    "accounts.otp_code_required": "The platform asks for a one-time code.",
-    "accounts.face_otp_required": "The platform asks for a face check.",
-    "connection.expired": "The platform has ended the session.",
-    "connection.updated": "The provider says that the connection has expired.",
+    "accounts.disconnected": gettext_noop("The account was disconnected at the provider."),
+    "accounts.session_expired": gettext_noop("The platform has ended the session."),
+    "accounts.authentication_failed": gettext_noop("Signing in to the platform failed."),
+    "accounts.otp_code_required": gettext_noop("The platform asks for a one-time code."),
+    "accounts.face_otp_required": gettext_noop("The platform asks for a face check."),
+    "connection.expired": gettext_noop("The platform has ended the session."),
+    "connection.updated": gettext_noop("The provider says that the connection has expired."),
 }
 
 

@@ -9,6 +9,7 @@ from uuid import UUID
 import structlog
 
 from crm import campaigning
+from crm.causes import MEDIA_NOT_UPLOADED
 from crm.clock import database_now
 from crm.models import Attachment, Dispatch, Line
 from crm.models.messages import Status
@@ -105,7 +106,7 @@ def _again(attachment: Attachment, wait: timedelta, *, attempts: int) -> None:
 
 
 def _give_up(attachment: Attachment, words: str) -> None:
-    cause = f"The media could not be uploaded: {words}"
+    cause = MEDIA_NOT_UPLOADED % {"why": words}
     if attachment.message:
         attachment.message.settle(Status.FAILED, cause_code="media_not_uploaded", cause=cause)
     elif attachment.campaign:

@@ -14,6 +14,7 @@ import structlog
 from django.conf import settings
 from django.db import IntegrityError
 from django.db.models import F
+from django.utils.translation import gettext_noop
 
 from crm.clock import database_now
 from crm.models import Dispatch, Line, Message
@@ -104,7 +105,9 @@ def _conclude(message: Message, chat: Chat, began: datetime) -> None:
     matches = _matches(message, chat)
     log.info("chat read", message=str(message.public_id), candidates=len(matches), complete=chat.complete)
     if len(matches) > 1:
-        _leave_to_a_person(message, "several_candidates", "The chat holds several messages that can be this one.")
+        _leave_to_a_person(
+            message, "several_candidates", gettext_noop("The chat holds several messages that can be this one.")
+        )
     elif matches and not _twins(message):
         _settle(message, matches[0])
     elif chat.complete:
@@ -120,9 +123,13 @@ def _not_told(message: Message, began: datetime, *, found: bool) -> None:
         _look_again(message, at=began + _absent_again(), absent_at=began)
     elif began >= message.absent_at + _absent_again():
         if found:
-            _leave_to_a_person(message, "alike", "The chat holds one such message, and two of ours can be it.")
+            _leave_to_a_person(
+                message, "alike", gettext_noop("The chat holds one such message, and two of ours can be it.")
+            )
         else:
-            _leave_to_a_person(message, "not_in_chat", "It is not in the chat, which proves nothing by itself.")
+            _leave_to_a_person(
+                message, "not_in_chat", gettext_noop("It is not in the chat, which proves nothing by itself.")
+            )
 
 
 def _look_again(message: Message, *, at: datetime, **changes: Any) -> None:
@@ -183,7 +190,7 @@ def _settle(message: Message, entry: ChatMessage) -> None:
             platform_id=entry.platform_id,
             sent_at=entry.created_at,
             cause_code="reconciled",
-            cause="Found in the chat.",
+            cause=gettext_noop("Found in the chat."),
             reconcile_at=None,
         )
     except IntegrityError:

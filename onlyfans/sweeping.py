@@ -4,7 +4,9 @@ from typing import Any
 
 import structlog
 from django.db.models import Exists, OuterRef, Q
+from django.utils.translation import gettext_noop
 
+from crm.causes import WORKERS_DIED
 from crm.clock import database_now
 from crm.correlation import correlated
 from crm.models import Line, Message
@@ -29,9 +31,9 @@ def _recall(message: Message) -> bool:
     ran_out = {"lease_until__lt": database_now()}
     given_up: dict[str, Any] = {"provided": ran_out, "lease": None, "lease_until": None}
     if message.status == Status.SENDING:
-        words = "The worker stopped while the message was being sent."
+        words = gettext_noop("The worker stopped while the message was being sent.")
         if is_by_hand(message.creator):
-            words = "Whoever took it to send it by hand did not say whether they did."
+            words = gettext_noop("Whoever took it to send it by hand did not say whether they did.")
         moved = message.move(
             Status.UNKNOWN,
             **given_up,
@@ -44,7 +46,7 @@ def _recall(message: Message) -> bool:
         # SQS is slow or has lost it: nobody died, and the next hand-over waits longer.
         moved = message.move(Status.QUEUED, **given_up)
     elif message.attempts + 1 >= ATTEMPTS_MAX:
-        words = f"{ATTEMPTS_MAX} workers died over this message."
+        words = WORKERS_DIED % {"number": ATTEMPTS_MAX}
         moved = message.move(Status.FAILED, **given_up, attempts=message.attempts + 1, cause_code="poison", cause=words)
     else:
         moved = message.move(Status.QUEUED, **given_up, attempts=message.attempts + 1, hand_overs=0)

@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 from crm import campaigning
 from crm.admin.tables import Long, OneByOne, ReadOnly, as_uuid, of_fans_found, with_part
@@ -45,7 +46,7 @@ class CampaignAdmin(OneByOne[Campaign], ReadOnly, admin.ModelAdmin):
 
     @admin.action(description=_("Pause"), permissions=["decide"])
     def pause(self, request: HttpRequest, campaigns: QuerySet[Campaign]) -> None:
-        reason = str(_("Paused in the admin."))
+        reason = gettext_noop("Paused in the admin.")
         self.one_by_one(request, campaigns, lambda campaign: campaigning.pause(campaign, reason=reason))
 
     @admin.action(description=_("Resume"), permissions=["decide"])

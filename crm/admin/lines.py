@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _text
 from django.utils.translation import gettext_lazy as _
 
 from crm.admin.tables import ReadOnly
+from crm.causes import STOPPED_BY
 from crm.clock import database_now
 from crm.models import Dispatch, Line, Message, Worker
 from crm.models.lines import REASON_MAX
@@ -82,7 +83,7 @@ class DispatchAdmin(ReadOnly, admin.ModelAdmin):
     @admin.action(description=_("Stop all sending"), permissions=["stop"])
     def stop_all_sending(self, request: HttpRequest, rows: QuerySet[Dispatch]) -> None:
         why = request.POST.get("reason", "").strip()
-        reason = why or str(_("Stopped in the admin by %(user)s.") % {"user": request.user})
+        reason = why or STOPPED_BY % {"user": request.user}
         Dispatch.stop_sending(reason=reason, now=database_now())
         self.log_change(request, Dispatch.current(), f"{_text('Stopped')}: {reason}")
         self.message_user(request, _("All sending is stopped."), messages.SUCCESS)

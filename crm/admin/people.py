@@ -9,12 +9,14 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, StreamingHttpResponse
 from django.utils.translation import gettext as _text
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 from crm import erasing, exporting, sign_ins
 from crm.admin.erasing import Erased
 from crm.admin.lines import ReasonForm
 from crm.admin.tables import Long, OneByOne, fans_found
 from crm.admin.writing import WritesToMany
+from crm.causes import said
 from crm.clock import database_now
 from crm.models import Creator, Fan, ImportKind, Line, Membership, User
 from crm.numbers import grouped
@@ -78,11 +80,11 @@ class CreatorAdmin(Erased):
     @admin.display(description=_("paused"))
     def paused(self, creator: Creator) -> str:
         line = getattr(creator, "line", None)
-        return line.paused_reason if line and line.paused_at else ""
+        return said(line.paused_reason) if line and line.paused_at else ""
 
     @admin.action(description=_("Pause sending"), permissions=["change"])
     def pause_sending(self, request: HttpRequest, creators: QuerySet[Creator]) -> None:
-        now, reason = database_now(), request.POST.get("reason", "").strip() or str(_("Paused in the admin."))
+        now, reason = database_now(), request.POST.get("reason", "").strip() or gettext_noop("Paused in the admin.")
         for creator in creators:
             line, _created = Line.objects.get_or_create(creator=creator)
             line.pause(reason=reason, now=now, by=request.user)

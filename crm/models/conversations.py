@@ -11,6 +11,7 @@ from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.db.models import F, Max, Q
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from crm.clock import database_now
 from crm.models.attachments import Attachment, content_errors
@@ -272,7 +273,7 @@ class Conversation(models.Model):
             shows=not is_mass,
             sent_at=sent_at,
             cause_code="sent_elsewhere",
-            cause="It was not sent from here.",
+            cause=gettext_noop("It was not sent from here."),
         )
         if is_new and not is_mass:
             unanswered = self.messages.filter(direction=Direction.IN, send_at__gt=sent_at).count()

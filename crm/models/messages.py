@@ -22,6 +22,7 @@ from django.db.models import Count, Exists, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _text
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 from crm.clock import LONG_AGO, database_now
 from crm.correlation import CORRELATION_ID_MAX, current_correlation_id
@@ -608,7 +609,7 @@ class Message(models.Model):
             if self.status not in CANCELLABLE:
                 raise StateForbids(self._words(_text("Only what still waits can be cancelled.")))
             was = self.status
-            self.settle(Status.CANCELLED, cause_code="cancelled", cause="Cancelled before it was sent.")
+            self.settle(Status.CANCELLED, cause_code="cancelled", cause=gettext_noop("Cancelled before it was sent."))
         self._done("cancelled by a person", by, was=was)
 
     def it_was_sent(self, *, by: "User | None") -> None:
@@ -620,7 +621,7 @@ class Message(models.Model):
             self.settle(
                 Status.SENT,
                 cause_code="seen_by_person",
-                cause="A person saw it on the platform.",
+                cause=gettext_noop("A person saw it on the platform."),
                 sent_at=self.sending_at or database_now(),
                 reconcile_at=None,
             )

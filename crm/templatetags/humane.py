@@ -6,6 +6,7 @@ from typing import Any
 from django import template
 from django.utils.translation import gettext as _
 
+from crm.causes import said
 from crm.numbers import grouped
 
 register = template.Library()
@@ -22,6 +23,7 @@ def duration(length: timedelta) -> str:
 
 
 register.filter("number", grouped)
+register.filter("said", said)
 
 
 @register.filter

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from django.utils.translation import gettext as _
 
+from crm.causes import said
 from crm.models import Dispatch, Line
 
 
@@ -20,13 +21,13 @@ class Notice:
 def notices_for(lines: Iterable[Line], dispatch: Dispatch, *, now: datetime) -> list[Notice]:
     """Everything stopped, which leaves nothing else to say; or who is paused, and what delays the others."""
     if dispatch.stopped_at:
-        return [Notice("stop", "octagon-x", _("All sending is stopped."), dispatch.stopped_reason)]
+        return [Notice("stop", "octagon-x", _("All sending is stopped."), said(dispatch.stopped_reason))]
     found = [
         Notice(
             "stop",
             "pause",
             _("Sending for %(creator)s is paused.") % {"creator": line.creator},
-            line.paused_reason,
+            said(line.paused_reason),
         )
         for line in lines
         if line.paused_at

@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 
+from crm.causes import said
 from crm.forecast import Forecast, forecasts
 from crm.models import Conversation, Dispatch, Line, Message, User
 from crm.models.messages import CANCELLABLE, OUTCOME_OPEN
@@ -119,7 +120,7 @@ class Bubble:
             if self.forecast is None or (self.is_scheduled and self.forecast.reason == "scheduled"):
                 return ""
             return self.forecast.words
-        return self.message.cause or str(CAUSES.get(Status(self.message.status), ""))
+        return said(self.message.cause) or str(CAUSES.get(Status(self.message.status), ""))
 
 
 @dataclass(frozen=True)

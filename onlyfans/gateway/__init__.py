@@ -2,6 +2,7 @@
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext_noop
 
 from crm.keyring import CannotOpen
 from onlyfans.gateway.assisted import AssistedGateway
@@ -72,7 +73,7 @@ def gateway_for(connection: Connection | None) -> Gateway:
             return AssistedGateway()
         case Connection(provider=Provider.LOG):
             return LogGateway()
-    raise NoGateway("The account is not connected.")
+    raise NoGateway(gettext_noop("The account is not connected."))
 
 
 def _api_key(connection: Connection) -> str:

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from datetime import datetime
 
+from django.utils.translation import gettext_noop
+
 from onlyfans.gateway.contract import (
     Chat,
     ChatHead,
@@ -23,7 +25,7 @@ class AssistedGateway:
     """Sends nothing by itself and can read nothing: what it is asked about, only a person can know."""
 
     def send(self, parcel: Parcel) -> Outcome:
-        return Rejected("by_hand", "Messages of this account are sent by hand.")
+        return Rejected("by_hand", gettext_noop("Messages of this account are sent by hand."))
 
     def upload(self, url: str, *, keep: bool = False) -> Uploaded | Trouble:
         """Whoever sends the message fetches its media from the address."""

@@ -19,7 +19,10 @@ from typing import Any
 
 import aiohttp
 import structlog
+from django.utils.translation import gettext_noop
 from multidict import CIMultiDict, CIMultiDictProxy
+
+from crm.causes import NO_ANSWER, NO_CONNECTION
 
 BODY_MAX_BYTES = 1024 * 1024
 CHUNK_BYTES = 16 * 1024
@@ -208,20 +211,22 @@ def _before(error: Exception, deadline: float) -> str:
     """Why there was no connection. Only our own words: an exception's text may quote what was sent."""
     match error:
         case aiohttp.ClientConnectorDNSError():
-            return "The provider's name could not be looked up."
+            return gettext_noop("The provider's name could not be looked up.")
         case aiohttp.ClientSSLError():
-            return "There was no secure connection to the provider: its certificate or its TLS is not valid."
+            return gettext_noop(
+                "There was no secure connection to the provider: its certificate or its TLS is not valid."
+            )
         case aiohttp.InvalidURL():
-            return "The provider's address is not a valid one."
+            return gettext_noop("The provider's address is not a valid one.")
         case TimeoutError():
-            return f"There was no connection to the provider within {deadline:g} seconds."
-    return "The provider could not be reached."
+            return NO_CONNECTION % {"seconds": f"{deadline:g}"}
+    return gettext_noop("The provider could not be reached.")
 
 
 def _after(error: Exception, deadline: float) -> str:
     if isinstance(error, TimeoutError):
-        return f"The provider did not answer within {deadline:g} seconds."
-    return "The connection broke before the provider answered."
+        return NO_ANSWER % {"seconds": f"{deadline:g}"}
+    return gettext_noop("The connection broke before the provider answered.")
 
 
 class _Unwaited(ThreadPoolExecutor):

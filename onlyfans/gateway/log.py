@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 import structlog
+from django.utils.translation import gettext_noop
 
 from onlyfans.gateway.contract import (
     Chat,
@@ -29,7 +30,11 @@ class LogGateway:
 
     def send(self, parcel: Parcel) -> Outcome:
         log.info("written to the log, not sent", chat=parcel.chat_id, characters=len(parcel.text))
-        return Sent(platform_id=f"log-{uuid.uuid4().hex}", note_code="logged", note="Written to the log, not sent.")
+        return Sent(
+            platform_id=f"log-{uuid.uuid4().hex}",
+            note_code="logged",
+            note=gettext_noop("Written to the log, not sent."),
+        )
 
     def upload(self, url: str, *, keep: bool = False) -> Uploaded | Trouble:
         return Uploaded(media_id=f"log-{uuid.uuid4().hex}")

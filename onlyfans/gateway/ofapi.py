@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from django.conf import settings
+from django.utils.translation import gettext_noop
 
 from onlyfans.gateway import http, pages
 from onlyfans.gateway.contract import (
@@ -111,7 +112,9 @@ class OfapiGateway:
     ) -> Answer | Trouble:
         """Call the account's address made of these segments; an Answer is a success."""
         if not all(_ID.fullmatch(segment) for segment in (self.account_id, *segments)):
-            return Rejected("bad_address", "The account's or the fan's platform id is not one the platform gives.")
+            return Rejected(
+                "bad_address", gettext_noop("The account's or the fan's platform id is not one the platform gives.")
+            )
         return self._call(
             method, "/".join((self.account_id, *segments)), query=query, document=document, deadline=deadline
         )
@@ -126,7 +129,9 @@ class OfapiGateway:
         deadline: float | None = None,
     ) -> Answer | Trouble:
         if not _KEY.fullmatch(self.api_key):
-            return SessionLost("no_key", "The connection has no usable API key. Enter the provider's key again.")
+            return SessionLost(
+                "no_key", gettext_noop("The connection has no usable API key. Enter the provider's key again.")
+            )
         reply = http.call(
             method,
             f"{settings.OFAPI_BASE_URL.rstrip('/')}/{path}",

@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import partial
 
 from django.conf import settings
+from django.utils.translation import gettext_noop
 
 from onlyfans.gateway import http, pages
 from onlyfans.gateway.contract import (
@@ -58,7 +59,7 @@ class OfauthGateway:
     def upload(self, url: str, *, keep: bool = False) -> Uploaded | Trouble:
         """A message names its media by https address: OFAuth fetches it then, and nothing goes through this machine."""
         if not url.startswith("https://"):
-            return Rejected("media_not_https", "OFAuth fetches media from https addresses only.")
+            return Rejected("media_not_https", gettext_noop("OFAuth fetches media from https addresses only."))
         return Uploaded(media_id=url)
 
     def read_chat(self, chat_id: str, *, since: datetime, may_ask: Callable[[], bool] = always) -> Chat | Trouble:
@@ -97,9 +98,11 @@ class OfauthGateway:
     ) -> Answer | Trouble:
         """Call the address made of these segments; an Answer is a success."""
         if not all(_ID.fullmatch(segment) for segment in segments):
-            return Rejected("bad_address", "The fan's platform id is not one the platform gives.")
+            return Rejected("bad_address", gettext_noop("The fan's platform id is not one the platform gives."))
         if not _HEADER.fullmatch(self.api_key) or not _HEADER.fullmatch(self.account_id):
-            return SessionLost("no_key", "The connection has no usable API key or id. Enter the provider's again.")
+            return SessionLost(
+                "no_key", gettext_noop("The connection has no usable API key or id. Enter the provider's again.")
+            )
         reply = http.call(
             method,
             "/".join((settings.OFAUTH_BASE_URL.rstrip("/"), "v2/access", *segments)),

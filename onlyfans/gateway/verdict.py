@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from crm.causes import NOT_READABLE, ONLY_A_STATUS
 from onlyfans.gateway.contract import Rejected, SessionLost, Throttled, Trouble, Unknown, Unreachable
 from onlyfans.gateway.http import Answer, NeverLeft, NoAnswer, Reply
 
@@ -64,7 +65,7 @@ def _is_session_code(code: str) -> bool:
 
 
 def not_readable(answer: Answer) -> Unknown:
-    return Unknown(f"The provider answered {answer.status} with something that cannot be read.")
+    return Unknown(NOT_READABLE % {"status": answer.status})
 
 
 def _complaint(answer: Answer) -> tuple[str, str]:
@@ -76,7 +77,7 @@ def _complaint(answer: Answer) -> tuple[str, str]:
     words = next((" ".join(text.split()) for text in texts if isinstance(text, str) and text.strip()), "")
     words = " ".join(part for part in (words, *_field_errors(document)) if part)
     code = next((code for code in codes if isinstance(code, str) and _CODE.fullmatch(code)), "")
-    return code or f"http_{answer.status}", (words or f"The provider answered {answer.status}.")[:WORDS_MAX]
+    return code or f"http_{answer.status}", (words or ONLY_A_STATUS % {"status": answer.status})[:WORDS_MAX]
 
 
 def _field_errors(document: Mapping[str, Any]) -> list[str]:

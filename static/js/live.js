@@ -180,6 +180,7 @@ function sayNew(last) {
   const fresh = messages.slice(messages.findIndex((message) => message.id === last) + 1);
   for (const message of fresh) {
     const line = document.createElement("p");
+    line.setAttribute("lang", "");
     line.textContent = message.querySelector(".bubble").textContent.replace(/\s+/g, " ").trim();
     document.getElementById("said").append(line);
   }

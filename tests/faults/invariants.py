@@ -10,6 +10,7 @@ from crm.models import Campaign, Conversation, Line, Tally
 from crm.models.campaigns import WAITING, CampaignStatus
 from crm.models.messages import IN_FLIGHT, ON_THE_PLATFORM, Direction, Status
 from crm.pace import pace_of
+from crm.tests.factories import PASSWORD
 from tests.faults.scene import CANARY, WEBHOOK_SECRET, Scene
 from tests.faults.stage import API_KEY, TIMES, VISIBILITY_SECONDS, until
 
@@ -17,7 +18,7 @@ from tests.faults.stage import API_KEY, TIMES, VISIBILITY_SECONDS, until
 SETTLED_WITHIN = 2 * VISIBILITY_SECONDS + 60
 #: What a call may come late at the platform, against the token that it was given.
 JITTER = timedelta(seconds=0.35)
-MUST_NOT_BE_LOGGED = (CANARY, WEBHOOK_SECRET, API_KEY, "Bearer ey", "stand-in-password", "csrftoken=", "sessionid=")
+MUST_NOT_BE_LOGGED = (CANARY, WEBHOOK_SECRET, API_KEY, "Bearer ey", PASSWORD, "csrftoken=", "sessionid=")
 
 
 def check_invariants(scene: Scene) -> None:

@@ -9,8 +9,9 @@ from uuid import uuid4
 import pytest
 from django.test import Client
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import timezone, translation
 
+from crm.causes import CONNECTION_LOST
 from crm.clock import database_now
 from crm.models import Attachment, Conversation, Creator, Dispatch, Line, Membership, Message, User
 from crm.models.messages import Status
@@ -666,3 +667,18 @@ def test_what_was_bought_or_deleted_on_the_platform_says_so(signed_in: Client, c
     assert "Bought" in page
     assert "Deleted on the platform" in page
     assert "taken back" in page
+
+
+def test_why_it_failed_and_why_all_waits_is_said_in_the_reader_s_language(
+    signed_in: Client, conversation: Conversation
+) -> None:
+    make_message(conversation, status=Status.FAILED, cause="Messages of this account are sent by hand.")
+    line, _created = Line.objects.get_or_create(creator=conversation.creator)
+    line.pause(reason=CONNECTION_LOST % {"why": "The platform has ended the session."}, now=database_now())
+
+    address = reverse("conversation", args=[conversation.public_id])
+    with translation.override("en"):
+        page = signed_in.get(address, headers={"Accept-Language": "fr"}).content.decode()
+
+    assert "Les messages de ce compte s’envoient à la main." in page
+    assert "La connexion au compte est perdue\u00a0: La plateforme a mis fin à la session." in page

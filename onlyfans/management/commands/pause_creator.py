@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.core.management.base import CommandParser
+from django.utils.translation import gettext_noop
 
 from crm.clock import database_now
 from crm.management.operating import Answer, OperatorCommand, creator_named
@@ -17,7 +18,9 @@ class Command(OperatorCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument("creator", help="Id, handle or name.")
-        parser.add_argument("--reason", default="Paused by an operator.", help="Shown above the creator's inbox.")
+        parser.add_argument(
+            "--reason", default=gettext_noop("Paused by an operator."), help="Shown above the creator's inbox."
+        )
 
     def answer(self, *, creator: str, reason: str, **_options: Any) -> Answer:
         whom = creator_named(creator)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.core.management.base import CommandParser
+from django.utils.translation import gettext_noop
 
 from crm.clock import database_now
 from crm.management.operating import Answer, OperatorCommand
@@ -16,7 +17,7 @@ class Command(OperatorCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("--reason", default="Stopped by an operator.", help="Shown on every page.")
+        parser.add_argument("--reason", default=gettext_noop("Stopped by an operator."), help="Shown on every page.")
 
     def answer(self, *, reason: str, **_options: Any) -> Answer:
         now = database_now()
