@@ -1,13 +1,14 @@
 """How a creator's account is reached, and what the platform told us."""
 
 import uuid
-from datetime import datetime
+from collections import Counter
+from datetime import datetime, timedelta
 from typing import Self
 
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import Count, F, OuterRef, Q, Subquery
 from django.utils.translation import gettext_lazy as _
 
 from crm.clock import database_now
@@ -22,6 +23,27 @@ class Provider(models.TextChoices):
     OFAUTH = "ofauth", "OFAuth"
     ASSISTED = "assisted", _("A person sends by hand")
     LOG = "log", _("Log only")
+
+
+class ConnectionQuerySet(models.QuerySet["Connection"]):
+    def with_events(self, now: datetime) -> Self:
+        """Those with events that must be read now, those served longest ago first.
+
+        Each is asked for the front of its own events, so how many wait behind it costs nothing. An EXISTS would be the
+        plainer question, but PostgreSQL may answer it by reading all that waits.
+        """
+        front = WebhookEvent.objects.filter(connection=OuterRef("pk")).pending(now).values("due_at")[:1]
+        return (
+            self.alias(front=Subquery(front))
+            .filter(front__isnull=False)
+            .order_by(F("events_served_at").asc(nulls_first=True), "pk")
+        )
+
+    def events_in_flight(self, now: datetime) -> Counter[int]:
+        """How many events of each of these workers have."""
+        theirs = WebhookEvent.objects.filter(connection=OuterRef("pk")).in_flight(now).values("connection")
+        counts = self.annotate(in_flight=Subquery(theirs.annotate(count=Count("pk")).values("count")))
+        return Counter(dict(counts.filter(in_flight__gt=0).values_list("pk", "in_flight")))
 
 
 class Connection(models.Model):
@@ -52,7 +74,12 @@ class Connection(models.Model):
         null=True, blank=True, editable=False, help_text=_("Everything up to then has been read.")
     )
     fans_synced_at = models.DateTimeField(null=True, blank=True, editable=False)
+    events_served_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="When events of this account were last handed to workers."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = ConnectionQuerySet.as_manager()
 
     class Meta:
         indexes = [
@@ -122,14 +149,20 @@ class Connection(models.Model):
 
 class WebhookEventQuerySet(models.QuerySet["WebhookEvent"]):
     def pending(self, now: datetime) -> Self:
-        """Events that must be read now, oldest first."""
-        return self.filter(read_at__isnull=True, due_at__lte=now).order_by("id")
+        """Events that must be read now, those due longest first."""
+        return self.filter(read_at__isnull=True, due_at__lte=now).order_by("due_at", "id")
+
+    def in_flight(self, now: datetime) -> Self:
+        """Events that workers have: one that is to be read again is due sooner."""
+        return self.filter(read_at__isnull=True, due_at__gt=now + self.model.AGAIN)
 
 
 class WebhookEvent(models.Model):
     """What a provider posted, kept before anything is done about it. The same event twice is one row."""
 
     ATTEMPTS_MAX = 10
+    #: How long a worker has an event, and after how long one that came too early is read again.
+    LEASE, AGAIN = timedelta(seconds=30), timedelta(seconds=2)
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="events")
@@ -157,8 +190,13 @@ class WebhookEvent(models.Model):
             models.UniqueConstraint(fields=["connection", "event_key"], name="webhook_event_once"),
         ]
         indexes = [
-            # Which events has nobody read yet?
-            models.Index(fields=["due_at"], condition=Q(read_at__isnull=True), name="webhook_event_pending"),
+            # Which events of this account has nobody read yet? One of all accounts' events by time would be taken
+            # for it: the planner believes that an account's come soon enough there, but not behind another's flood.
+            models.Index(
+                fields=["connection", "due_at", "id"],
+                condition=Q(read_at__isnull=True),
+                name="webhook_event_front",
+            ),
             # Was this body posted before, under another id?
             models.Index(fields=["connection", "body_hash", "received_at"], name="webhook_event_of_body"),
         ]
