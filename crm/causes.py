@@ -18,6 +18,9 @@ NO_ANSWER = gettext_noop("The provider did not answer within %(seconds)s seconds
 NOT_READABLE = gettext_noop("The provider answered %(status)s with something that cannot be read.")
 ONLY_A_STATUS = gettext_noop("The provider answered %(status)s.")
 TOO_MANY_FAILED = gettext_noop("%(failed)s of %(settled)s messages failed. Look at why before you go on.")
+NO_WORKER_SEEN = gettext_noop("No worker has been seen.")
+NO_WORKER_SINCE = gettext_noop("No worker has been seen since %(moment)s UTC.")
+DEAF_WORKERS = gettext_noop("The queue has answered no worker for %(seconds)s s, although they are alive.")
 STOPPED_BY = gettext_noop("Stopped in the admin by %(user)s.")
 LONG_SILENCE = gettext_noop("Nothing was dispatched since %(moment)s UTC. Check, then run manage.py resume_sending.")
 OLDER_COPY = gettext_noop(
@@ -36,6 +39,8 @@ WITH_GAPS = (
     NOT_READABLE,
     ONLY_A_STATUS,
     TOO_MANY_FAILED,
+    NO_WORKER_SINCE,
+    DEAF_WORKERS,
     STOPPED_BY,
     LONG_SILENCE,
     OLDER_COPY,

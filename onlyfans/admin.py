@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from crm.causes import said
 from crm.clock import database_now
 from crm.models import User
 from crm.paging import BoundedPaginator
@@ -56,7 +57,7 @@ class ConnectionAdmin(admin.ModelAdmin):
         "failures",
         "synced_at",
         "sync_at",
-        "sync_trouble",
+        "why_not_read",
         "created_at",
     )
     actions = ("reconnected", "read_now")
@@ -72,6 +73,10 @@ class ConnectionAdmin(admin.ModelAdmin):
     def read_now(self, request: HttpRequest, connections: QuerySet[Connection]) -> None:
         connections.update(sync_at=None, sync_failures=0)
         self.message_user(request, _("They are read as soon as it is their turn."), messages.SUCCESS)
+
+    @admin.display(description=_("sync trouble"))
+    def why_not_read(self, connection: Connection) -> str:
+        return said(connection.sync_trouble)
 
     @admin.display(boolean=True, description=_("API key"))
     def has_api_key(self, connection: Connection) -> bool:

@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
 from crm import campaigning
-from crm.admin.tables import Long, OneByOne, ReadOnly, as_uuid, of_fans_found, with_part
+from crm.admin.tables import Long, OneByOne, ReadOnly, as_uuid, in_words, of_fans_found, with_part
 from crm.limiting import BULK, limited
 from crm.models import Campaign, Recipient, Tally
 
@@ -20,7 +20,16 @@ class TallyInline(ReadOnly, admin.TabularInline):
 
 @admin.register(Campaign)
 class CampaignAdmin(OneByOne[Campaign], ReadOnly, admin.ModelAdmin):
-    list_display = ("name", "creator", "status", "reason", "scheduled_at", "launched_at", "finished_at", "created_at")
+    list_display = (
+        "name",
+        "creator",
+        "status",
+        in_words("reason"),
+        "scheduled_at",
+        "launched_at",
+        "finished_at",
+        "created_at",
+    )
     list_filter = ("status", "creator")
     list_select_related = ("creator",)
     search_fields = ("name", "=public_id")
@@ -28,7 +37,8 @@ class CampaignAdmin(OneByOne[Campaign], ReadOnly, admin.ModelAdmin):
     ordering = ("-id",)
     show_full_result_count = False
     # A list of a hundred thousand fans is no reading for anybody.
-    exclude = ("audience",)
+    exclude = ("audience", "reason")
+    readonly_fields = (in_words("reason"),)
     inlines = (TallyInline,)
     actions = ("launch", "pause", "resume", "cancel", "send_failed_again")
 

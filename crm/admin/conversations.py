@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.utils import formats, timezone
 from django.utils.translation import gettext_lazy as _
 
-from crm.admin.tables import FOUND_MAX, Long, OneByOne, ReadOnly, as_uuid, of_fans_found, who, with_part
+from crm.admin.tables import FOUND_MAX, Long, OneByOne, ReadOnly, as_uuid, in_words, of_fans_found, who, with_part
 from crm.admin.writing import WritesToOne
 from crm.clock import database_now
 from crm.forecast import forecast
@@ -77,7 +77,17 @@ class ConversationAdmin(OneByOne[Conversation], WritesToOne, ReadOnly, Long):
 
 @admin.register(Message)
 class MessageAdmin(OneByOne[Message], ReadOnly, Long):
-    list_display = ("created_at", "creator", "fan", "direction", "status", "priority", "price", "cause", "sent_at")
+    list_display = (
+        "created_at",
+        "creator",
+        "fan",
+        "direction",
+        "status",
+        "priority",
+        "price",
+        in_words("cause"),
+        "sent_at",
+    )
     list_filter = ("status", "direction", "creator")
     list_select_related = ("creator", "conversation__fan")
     search_fields = ("conversation",)
@@ -85,7 +95,8 @@ class MessageAdmin(OneByOne[Message], ReadOnly, Long):
         _("An id of ours or the platform's, or the fan: the beginnings of words of the name or handle.")
     )
     inlines = (AttachmentInline,)
-    readonly_fields = ("waits_for",)
+    exclude = ("cause",)
+    readonly_fields = (in_words("cause"), "waits_for")
     actions = ("send_again", "cancel", "it_was_sent", "it_was_not_sent")
 
     def found(self, rows: "QuerySet[Message]", words: str) -> "QuerySet[Message]":

@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _text
 from django.utils.translation import gettext_lazy as _
 
-from crm.admin.tables import OneByOne, who
+from crm.admin.tables import OneByOne, in_words, who
 from crm.clock import database_now
 from crm.importing import accepting
 from crm.importing.columns import FIELDS, Kind
@@ -139,7 +139,8 @@ class ImportAdmin(OneByOne[Import], admin.ModelAdmin):
     autocomplete_fields = ("creator",)
     show_full_result_count = False
     # What the first look found has samples of people's names.
-    exclude = ("survey", "lease")
+    exclude = ("survey", "lease", "reason")
+    readonly_fields = (in_words("reason"),)
     actions = ("check_it", "start", "end", "undo")
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:

@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _text
 from django.utils.translation import gettext_lazy as _
 
-from crm.admin.tables import ReadOnly
+from crm.admin.tables import ReadOnly, in_words
 from crm.causes import STOPPED_BY
 from crm.clock import database_now
 from crm.models import Dispatch, Line, Message, Worker
@@ -31,7 +31,18 @@ class ReasonForm(ActionForm):
 
 @admin.register(Line)
 class LineAdmin(ReadOnly, admin.ModelAdmin):
-    list_display = ("creator", "waiting", "wake_at", "hold_until", "hold_cause", "paused_at", "paused_reason", "seq")
+    list_display = (
+        "creator",
+        "waiting",
+        "wake_at",
+        "hold_until",
+        "hold_cause",
+        "paused_at",
+        in_words("paused_reason"),
+        "seq",
+    )
+    exclude = ("paused_reason",)
+    readonly_fields = (in_words("paused_reason"),)
     list_filter = ("hold_cause",)
     list_select_related = ("creator",)
     search_fields = ("creator__name", "creator__handle")
@@ -54,16 +65,18 @@ class DispatchAdmin(ReadOnly, admin.ModelAdmin):
         "__str__",
         "heartbeat_at",
         "stopped_at",
-        "stopped_reason",
+        in_words("stopped_reason"),
         "queue_depth",
         "queue_in_flight",
         "dlq_count",
         "queue_sampled_at",
         "queue_trouble",
         "gate_trouble",
-        "worker_trouble",
+        in_words("worker_trouble"),
         "over_threshold",
     )
+    exclude = ("stopped_reason", "worker_trouble")
+    readonly_fields = (in_words("stopped_reason"), in_words("worker_trouble"))
     action_form = ReasonForm
     actions = ("stop_all_sending", "resume_all_sending")
 

@@ -13,6 +13,7 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from crm.causes import said
 from crm.models import Fan, IllegalCampaignMove, StateForbids, User
 from crm.paging import BoundedPaginator
 
@@ -87,6 +88,20 @@ def of_fans_found(words: str) -> list[int]:
 def with_part(help_text: Any) -> Any:
     """``help_text`` of a search that finds by ``of_fans_found``, with what that leaves out."""
     return format_lazy("{} {}", help_text, gettext_lazy("Of words that more than 1,000 fans have: the newest 1,000."))
+
+
+def in_words(field: str) -> Callable[[Model], str]:
+    """A column for the cause that ``field`` keeps in English, in the reader's language.
+
+    It stands in ``list_display`` and, beside an ``exclude`` of the field itself, in ``readonly_fields``.
+    """
+
+    @admin.display(description=gettext_lazy(field.replace("_", " ")), ordering=field)
+    def words(row: Model) -> str:
+        return said(getattr(row, field))
+
+    words.__name__ = field
+    return words
 
 
 def who(request: HttpRequest) -> User:

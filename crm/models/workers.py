@@ -7,6 +7,8 @@ from django.db import models
 from django.db.models import F, Max
 from django.db.models.functions import Coalesce
 
+from crm.causes import DEAF_WORKERS, NO_WORKER_SEEN, NO_WORKER_SINCE
+
 
 class WorkerQuerySet(models.QuerySet["Worker"]):
     def alive(self, now: datetime) -> Self:
@@ -53,6 +55,6 @@ class Worker(models.Model):
         if cls.objects.listening(now).exists():
             return ""
         if cls.objects.alive(now).exists():
-            return f"The queue has answered no worker for {cls.DEAF_AFTER.seconds} s, although they are alive."
+            return DEAF_WORKERS % {"seconds": cls.DEAF_AFTER.seconds}
         last: datetime | None = cls.objects.aggregate(at=Max("seen_at"))["at"]
-        return f"No worker has been seen since {last:%Y-%m-%d %H:%M:%S} UTC." if last else "No worker has been seen."
+        return NO_WORKER_SINCE % {"moment": f"{last:%Y-%m-%d %H:%M:%S}"} if last else NO_WORKER_SEEN

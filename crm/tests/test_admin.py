@@ -15,9 +15,11 @@ from django.db.models import Model
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import translation
 
 from crm import campaigning
 from crm.admin import tables
+from crm.causes import CONNECTION_LOST, NO_WORKER_SEEN, ONLY_A_STATUS, STOPPED_BY
 from crm.clock import database_now
 from crm.models import (
     ApiKey,
@@ -234,6 +236,27 @@ class TestPages:
 
         assert "1,234\u00a0JPY" in admin_client.get(page_of(Fan, "changelist")).text
         assert "−€1,234.50" in admin_client.get(page_of(Transaction, "changelist")).text
+
+    def test_what_went_wrong_is_said_in_the_reader_s_language(self, admin_client: Client) -> None:
+        creator, now = make_creator(), database_now()
+        line, _created = Line.objects.get_or_create(creator=creator)
+        line.pause(reason=CONNECTION_LOST % {"why": "The platform has ended the session."}, now=now)
+        Dispatch.note(worker_trouble=NO_WORKER_SEEN)
+        Dispatch.stop_sending(reason=STOPPED_BY % {"user": "mia"}, now=now)
+        campaign = Campaign.objects.create(creator=creator, name="News", text="Hello!", reason="Paused in the admin.")
+        in_french: dict[Model, list[str]] = {
+            make_message(status=Status.FAILED, cause=ONLY_A_STATUS % {"status": 502}): [
+                "Le fournisseur a répondu 502."
+            ],
+            line: ["La connexion au compte est perdue\u00a0: La plateforme a mis fin à la session."],
+            Dispatch.current(): ["Arrêté dans l’administration par mia.", "Aucun worker n’a été vu."],
+            campaign: ["Mis en pause dans l’administration."],
+        }
+        for row, words in in_french.items():
+            for address in (page_of(type(row), "changelist"), page_of(type(row), "change", row.pk)):
+                with translation.override("en"):
+                    page = admin_client.get(address, headers={"Accept-Language": "fr"}).content.decode()
+                assert [each for each in words if each not in page] == [], address
 
     def test_the_page_of_every_row_opens(self, admin_client: Client) -> None:
         fill(1)
