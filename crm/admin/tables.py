@@ -90,7 +90,7 @@ def with_part(help_text: Any) -> Any:
     return format_lazy("{} {}", help_text, gettext_lazy("Of words that more than 1,000 fans have: the newest 1,000."))
 
 
-def in_words(field: str) -> Callable[[Model], str]:
+def in_words(field: str) -> Any:
     """A column for the cause that ``field`` keeps in English, in the reader's language.
 
     It stands in ``list_display`` and, beside an ``exclude`` of the field itself, in ``readonly_fields``.
