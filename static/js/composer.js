@@ -9,8 +9,12 @@
 const drafts = new Map();
 // The conversations whose draft the server has.
 const kept = new Set();
+// The composer in which it was typed, which may have left the page since.
+const forms = new Map();
 // What came back unsent, by conversation: what was written after it must not overtake it.
 const returned = new Map();
+// What was sent and is not answered yet; the first may have begun.
+const sending = [];
 let line = Promise.resolve();
 
 const FIELDS = ["text", "price", "media_urls", "send_at", "priority", "client_key"];
@@ -53,10 +57,16 @@ const timers = new Map();
 
 function keepDraft(form) {
   const { conversation } = form.dataset;
-  drafts.set(conversation, written(form));
-  kept.delete(conversation);
+  remember(form, written(form));
   clearTimeout(timers.get(conversation));
   timers.set(conversation, setTimeout(() => saveDraft(form), PAUSE));
+}
+
+function remember(form, draft) {
+  const { conversation } = form.dataset;
+  drafts.set(conversation, draft);
+  forms.set(conversation, form);
+  kept.delete(conversation);
 }
 
 function saveDraft(form, { leaving = false } = {}) {
@@ -96,7 +106,29 @@ function ask(address, values, { keepalive = false, token, signal } = {}) {
   });
 }
 
-addEventListener("pagehide", () => composer() && saveDraft(composer(), { leaving: true }));
+addEventListener("pagehide", () => {
+  for (const form of forms.values()) if (!isSending(form)) saveDraft(form, { leaving: true });
+  for (const form of new Set(sending.map((each) => each.form))) keepUnsent(form);
+});
+
+const isSending = (form) => sending.some((each) => each.form.dataset.conversation === form.dataset.conversation);
+
+// Nobody will hear what became of it. A message that arrives retires the draft that has its key, so what may still arrive
+// and what was written after it never share one.
+function keepUnsent(form) {
+  const { conversation } = form.dataset;
+  const own = sending.filter((each) => each.form.dataset.conversation === conversation);
+  const typed = drafts.get(conversation);
+  const later = own.filter((each) => !each.hasBegun).map((each) => each.reply);
+  if (typed?.text.trim()) later.push(typed);
+  const draft = later.length ? { ...later[0], text: later.map((each) => each.text).join("\n\n") } : own[0].reply;
+  ask(form.dataset.draft, draft, { keepalive: true, token: own[0].reply.csrfmiddlewaretoken }).catch(() => {});
+}
+
+addEventListener("beforeunload", (event) => {
+  const isLost = (conversation) => returned.has(conversation) && !kept.has(conversation);
+  if ([...drafts.keys()].some(isLost)) event.preventDefault();
+});
 
 function fill(form, values) {
   for (const name of FIELDS) form.elements[name].value = values[name] ?? "";
@@ -118,6 +150,7 @@ function empty(form) {
 
 function forget(conversation) {
   drafts.delete(conversation);
+  forms.delete(conversation);
   kept.delete(conversation);
 }
 
@@ -130,6 +163,7 @@ document.addEventListener("htmx:beforeRequest", (event) => {
 function start() {
   const form = composer();
   if (!form) return;
+  unsentNotice(form.dataset.conversation)?.remove();
   const draft = drafts.get(form.dataset.conversation);
   if (draft) fill(form, draft);
   count(form);
@@ -165,7 +199,12 @@ document.addEventListener("submit", (event) => {
   showPending(reply);
   empty(form);
   form.elements.text.focus();
-  line = line.then(() => post(form.action, conversation, reply)).catch(() => restore(conversation, reply, "unreachable"));
+  const sent = { form, reply, hasBegun: false };
+  sending.push(sent);
+  line = line
+    .then(() => post(sent))
+    .catch(() => restore(form, reply, "unreachable"))
+    .finally(() => sending.splice(sending.indexOf(sent), 1));
 });
 
 function showPending(reply) {
@@ -180,12 +219,15 @@ function dropPending(key) {
   document.querySelector(`[data-pending="${CSS.escape(key)}"]`)?.remove();
 }
 
-async function post(address, conversation, reply) {
-  if (returned.has(conversation)) return restore(conversation, reply, "unreachable");
+async function post(sent) {
+  const { form, reply } = sent;
+  const { conversation } = form.dataset;
+  if (returned.has(conversation)) return restore(form, reply, "unreachable");
+  sent.hasBegun = true;
   const { csrfmiddlewaretoken: token, ...values } = reply;
   values.from = (isOpen(conversation) && document.getElementById("thread-start")?.value) || "";
   // Closing the tab right after pressing Send still sends.
-  const response = await ask(address, values, { keepalive: true, token, signal: AbortSignal.timeout(20_000) });
+  const response = await ask(form.action, values, { keepalive: true, token, signal: AbortSignal.timeout(20_000) });
   const answer = await response.text();
   if (response.ok) {
     showThread(conversation, answer, Number(response.headers.get("Huntaze-Seq")));
@@ -199,7 +241,7 @@ async function post(address, conversation, reply) {
     dropPending(reply.client_key);
     returned.set(conversation, reply.text);
   } else {
-    restore(conversation, reply, TROUBLES[response.status] ?? (response.status >= 500 ? "unreachable" : "refused"));
+    restore(form, reply, TROUBLES[response.status] ?? (response.status >= 500 ? "unreachable" : "refused"));
   }
 }
 
@@ -229,7 +271,8 @@ function showComposer(html, typed = "") {
   count(form);
 }
 
-function restore(conversation, reply, trouble) {
+function restore(sender, reply, trouble) {
+  const { conversation } = sender.dataset;
   dropPending(reply.client_key);
   const form = isOpen(conversation) ? composer() : null;
   const there = form ? written(form) : (drafts.get(conversation) ?? { text: "" });
@@ -240,13 +283,30 @@ function restore(conversation, reply, trouble) {
   // With the key of the first one: should it have arrived after all, the server says so instead of sending it twice.
   const values = { ...(earlier ? there : reply), text: rejoined(text, typed) };
   if (!form) {
-    kept.delete(conversation);
-    return drafts.set(conversation, values);
+    remember(sender, values);
+    saveDraft(sender);
+    return tellUnsent(sender);
   }
   fill(form, values);
   keepDraft(form);
   complain(form, trouble);
 }
+
+const unsentNotice = (conversation) => document.querySelector(`[data-unsent="${CSS.escape(conversation)}"]`);
+
+// Whoever wrote it looks at something else by now.
+function tellUnsent(form) {
+  const { conversation, fan } = form.dataset;
+  if (unsentNotice(conversation)) return;
+  const notice = document.getElementById("unsent-notice").content.firstElementChild.cloneNode(true);
+  notice.dataset.unsent = conversation;
+  const link = notice.querySelector("a");
+  link.href = form.action;
+  link.textContent = fan;
+  document.getElementById("unsent").append(notice);
+}
+
+document.addEventListener("click", (event) => event.target.closest("[data-unsent-close]")?.closest("[data-unsent]").remove());
 
 function complain(form, trouble) {
   const alert = form.querySelector("[data-trouble]");
