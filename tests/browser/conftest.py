@@ -5,12 +5,13 @@ from urllib.parse import urlsplit
 
 import pytest
 from django.test import Client
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect
 from pytest_django.live_server_helper import LiveServer
 
 from crm.clock import database_now
 from crm.models import Conversation, Creator, Dispatch, User
 from crm.tests.factories import make_conversation, make_creator, make_fan, make_user
+from tests.serving import session_of
 
 #: Both databases are tested at once, on two cores: what is slow then is not broken.
 PATIENCE_SECONDS = 60
@@ -86,3 +87,18 @@ def opened(page: Page, live_server: LiveServer, conversation: Conversation, sign
     sign_in()
     page.goto(f"{live_server.url}/messages/onlyfans/{conversation.public_id}")
     return page
+
+
+@pytest.fixture
+def plain(browser: Browser, live_server: LiveServer, user: User, width: int) -> Iterator[Page]:
+    """The inbox in a browser that runs no scripts, of each width; somebody is signed in."""
+    client = Client()
+    client.force_login(user)
+    size = ViewportSize(width=width, height=900)
+    with browser.new_context(java_script_enabled=False, viewport=size) as context:
+        context.set_default_timeout(PATIENCE_SECONDS * 1000)
+        context.add_cookies([session_of(client, live_server.url)])  # type: ignore[list-item]
+        page = context.new_page()
+        page.goto(f"{live_server.url}/messages/onlyfans")
+        yield page
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "wider than its window"

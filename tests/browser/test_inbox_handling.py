@@ -3,12 +3,11 @@
 from datetime import timedelta
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect
-from pytest_django.live_server_helper import LiveServer
+from playwright.sync_api import Page, Route, expect
 
 from crm.clock import database_now
-from crm.models import Conversation, Creator, User
-from crm.tests.factories import PASSWORD, make_conversation, make_fan
+from crm.models import Conversation, Creator
+from crm.tests.factories import make_conversation, make_fan
 from tests.browser.test_inbox_team import press
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -103,25 +102,20 @@ def test_the_fan_writes_and_it_is_back_by_itself(sofia: Conversation, opened: Pa
     expect(opened.locator(f"#c-{conversation.public_id}")).to_contain_text("Wait!")
 
 
-def test_without_javascript_it_is_closed_and_taken_back(
-    browser: Browser, live_server: LiveServer, user: User, conversation: Conversation, sofia: Conversation
-) -> None:
-    with browser.new_context(java_script_enabled=False) as context:
-        page = context.new_page()
-        page.goto(f"{live_server.url}/login?next=/messages/onlyfans/{conversation.public_id}")
-        page.get_by_label("Username").fill(user.username)
-        page.get_by_label("Password", exact=True).fill(PASSWORD)
-        page.get_by_role("button", name="Sign in").click()
+@pytest.mark.usefixtures("sofia")
+def test_without_javascript_it_is_closed_and_taken_back(plain: Page) -> None:
+    plain.reload()
+    plain.get_by_role("link", name="Daniel").click()
 
-        page.locator("#handling").get_by_role("button", name="Close").click()
-        expect(page.get_by_role("heading", name="Sofia")).to_be_visible()
-        page.get_by_role("button", name="Undo").click()
-        expect(page.get_by_role("heading", name="Daniel")).to_be_visible()
-        page.locator(".snoozing summary").click()
-        page.get_by_label("Date and time").fill("2020-01-01T09:00")
-        page.get_by_role("button", name="Snooze", exact=True).click()
-        expect(page.get_by_text("From a minute to 366 days ahead.")).to_be_visible()
-        expect(page.locator("#list .row")).to_have_count(2)
+    plain.locator("#handling").get_by_role("button", name="Close").click()
+    expect(plain.get_by_role("heading", name="Sofia")).to_be_visible()
+    plain.get_by_role("button", name="Undo").click()
+    expect(plain.get_by_role("heading", name="Daniel")).to_be_visible()
+    plain.locator(".snoozing summary").click()
+    plain.get_by_label("Date and time").fill("2020-01-01T09:00")
+    plain.get_by_role("button", name="Snooze", exact=True).click()
+    expect(plain.get_by_text("From a minute to 366 days ahead.")).to_be_visible()
+    expect(plain.locator("#list .row")).to_have_count(2)
 
 
 @pytest.mark.parametrize("width", [1440])

@@ -4,12 +4,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from crm.clock import database_now
-from crm.models import Conversation, Creator, Membership, User
-from crm.tests.factories import PASSWORD, make_conversation, make_fan, make_membership, make_user
+from crm.models import Conversation, Creator, Membership
+from crm.tests.factories import make_conversation, make_fan, make_membership, make_user
 from tests.browser.test_inbox_team import press
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -149,24 +149,17 @@ def test_they_go_to_a_colleague_and_one_that_is_gone_stops_it(
     quiet.clear()
 
 
-def test_without_javascript_the_list_is_a_form(
-    browser: Browser, live_server: LiveServer, user: User, creator: Creator, talks: list[Conversation]
-) -> None:
-    with browser.new_context(java_script_enabled=False) as context:
-        page = context.new_page()
-        page.goto(f"{live_server.url}/login?next=/messages/onlyfans%3Fshow%3Dunread")
-        page.get_by_label("Username").fill(user.username)
-        page.get_by_label("Password", exact=True).fill(PASSWORD)
-        page.get_by_role("button", name="Sign in").click()
+@pytest.mark.usefixtures("talks")
+def test_without_javascript_the_list_is_a_form(plain: Page, live_server: LiveServer) -> None:
+    plain.goto(f"{live_server.url}/messages/onlyfans?show=unread")
+    for name in ("Ann", "Cy"):
+        box(plain, name).check()
+    plain.get_by_role("button", name="Mark as read").click()
 
-        for name in ("Ann", "Cy"):
-            box(page, name).check()
-        page.get_by_role("button", name="Mark as read").click()
-
-        expect(page.get_by_text("2 conversations are marked as read.")).to_be_visible()
-        expect(page.locator("#list .row-name")).to_have_text(["Bo", "Dee"])
-        page.get_by_role("link", name="Select all on this page").click()
-        expect(page.locator(".pick :checked")).to_have_count(2)
-        page.goto(f"{live_server.url}/messages/onlyfans")
-        page.get_by_role("button", name="Mark as read").click()
-        expect(page.get_by_role("alert")).to_contain_text("Choose from 1 to 100 conversations")
+    expect(plain.get_by_text("2 conversations are marked as read.")).to_be_visible()
+    expect(plain.locator("#list .row-name")).to_have_text(["Bo", "Dee"])
+    plain.get_by_role("link", name="Select all on this page").click()
+    expect(plain.locator(".pick :checked")).to_have_count(2)
+    plain.goto(f"{live_server.url}/messages/onlyfans")
+    plain.get_by_role("button", name="Mark as read").click()
+    expect(plain.get_by_role("alert")).to_contain_text("Choose from 1 to 100 conversations")
