@@ -145,33 +145,6 @@ document.addEventListener("pointerover", (event) => {
 });
 document.documentElement.addEventListener("pointerleave", releaseOrder);
 
-// --- What had the focus has it again, else what stood around it, else what came next
-
-let places = [];
-
-document.addEventListener("htmx:beforeSwap", ({ detail: { target } }) => {
-  const focused = document.activeElement;
-  // Where the focus goes in another conversation is said below.
-  places = target.id !== "opened" && target.contains(focused) ? placesAround(focused, target) : [];
-});
-
-function placesAround(focused, target) {
-  const controls = Array.from(target.querySelectorAll(":is(a, button, input:not([type=hidden]), select, summary, textarea)[id]"));
-  const next = controls.filter((control) => focused.compareDocumentPosition(control) & Node.DOCUMENT_POSITION_FOLLOWING);
-  const earlier = controls.filter((control) => !next.includes(control)).reverse();
-  const summary = focused.closest("details")?.querySelector("summary");
-  const around = focused.closest("[id][tabindex]");
-  const ordered = target.contains(around) ? [around, ...next, ...earlier] : [...next, ...earlier, around];
-  return [focused, summary, ...ordered].map((place) => place?.id).filter(Boolean);
-}
-
-document.addEventListener("htmx:afterSwap", () => {
-  if (document.activeElement !== document.body) return;
-  const there = places.map((id) => document.getElementById(id));
-  there.find((place) => place?.checkVisibility())?.focus({ preventScroll: true });
-  places = [];
-});
-
 // --- What is being read stays where it is; what is new is said once
 
 document.addEventListener("htmx:beforeSwap", (event) => {

@@ -99,3 +99,18 @@ def test_who_builds_faster_than_the_page_answers_loses_no_press(signed_in: Page,
 
     expect(page.locator("#name-r\\.1\\.0")).to_be_visible()
     expect(page.locator("#name-r\\.0")).to_be_visible()
+
+
+@pytest.mark.parametrize("width", [1440])
+def test_who_builds_by_keyboard_stays_where_a_condition_was(signed_in: Page, live_server: LiveServer) -> None:
+    page = signed_in
+    page.goto(f"{live_server.url}/segments/new")
+    add, remove = page.locator("#add-r"), page.get_by_role("button", name="Remove this condition")
+    for number in (1, 2):
+        add.press("Enter")
+        expect(remove).to_have_count(number)
+        expect(add).to_be_focused()
+
+    remove.last.press("Enter")
+    expect(remove).to_have_count(1)
+    expect(add).to_be_focused()

@@ -5,12 +5,14 @@ from threading import Event, Thread
 
 import pytest
 from django.db import connections
+from django.urls import reverse
 from playwright.sync_api import Browser, FilePayload, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from crm.clock import database_now
 from crm.importing.running import work
-from crm.models import Creator, Import
+from crm.models import Creator, Import, ImportState
+from crm.tests.factories import make_import
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -83,3 +85,21 @@ def test_a_browser_without_scripts_sees_the_end_too(
     plain.get_by_role("button", name="Check the whole file").click()
     expect(plain.get_by_text("Would be created")).to_be_visible()
     context.close()
+
+
+@pytest.mark.parametrize("width", [1440])
+def test_while_it_goes_on_whoever_works_by_keyboard_may_still_press_cancel(
+    page: Page, live_server: LiveServer, creator: Creator, sign_in: Callable[[], None]
+) -> None:
+    job = make_import(creator)
+    Import.objects.filter(pk=job.pk).update(state=ImportState.RUNNING, rows_total=2)
+    sign_in()
+    address = f"{live_server.url}{reverse('import', args=[job.public_id])}"
+    page.goto(address)
+    cancel = page.get_by_role("button", name="Cancel")
+    cancel.focus()
+
+    for done in (1, 2):
+        Import.objects.filter(pk=job.pk).update(rows_done=done)
+        expect(page.get_by_text(f"{done} of 2 rows")).to_be_visible()
+        expect(cancel).to_be_focused()
