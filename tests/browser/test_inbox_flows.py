@@ -110,3 +110,18 @@ def test_without_javascript_it_is_all_the_same(
     assign(plain, "Anna")
     conversation.refresh_from_db()
     assert conversation.assigned_to == anna
+
+
+@pytest.mark.parametrize("width", [1440])
+@pytest.mark.usefixtures("conversation")
+def test_without_javascript_going_back_does_not_offer_what_was_sent(plain: Page) -> None:
+    plain.reload()
+    plain.get_by_role("link", name="Daniel").click()
+    plain.get_by_label("Message to Daniel").fill("Only once")
+    plain.get_by_role("button", name="Send", exact=True).click()
+    expect(plain.locator("#thread .message")).to_contain_text("Only once")
+
+    plain.go_back()
+
+    expect(plain.locator("#thread .message")).to_contain_text("Only once")
+    expect(plain.get_by_label("Message to Daniel")).to_have_value("")
