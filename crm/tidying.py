@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from crm.models import Import, KeptReply, Session, TokenFamily
+from crm.models import Import, KeptReply, Session, SignInBucket, TokenFamily
 
 
 def forget_expired(now: datetime) -> None:
@@ -10,5 +10,6 @@ def forget_expired(now: datetime) -> None:
     KeptReply.objects.expired(now).delete()
     TokenFamily.objects.expired(now).delete()
     Session.objects.expired(now).delete()
+    SignInBucket.objects.expired(now).delete()
     for job in Import.objects.expired(now):
         job.forget()

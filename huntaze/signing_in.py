@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.utils.translation import ngettext
 
-from crm.models import User
+from crm.models import SignInBucket, User
 from ratelimit.throttles import SignInAttempt, TooManyRequests
 
 
@@ -34,7 +34,7 @@ class SignInBackend(ModelBackend):
         if request is None or username is None:
             return super().authenticate(request, username, password, **kwargs)
         try:
-            attempt = SignInAttempt(request, username)
+            attempt = SignInAttempt(request, username, memory=SignInBucket.objects)
         except TooManyRequests as refused:
             raise TooManyAttempts(refused) from refused
         user: User | None = super().authenticate(request, username, password, **kwargs)

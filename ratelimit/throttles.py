@@ -4,7 +4,8 @@ Rates have names (scopes) and stand in ``REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"
 once, then one more each second. An empty rate is no limit.
 
 The policy: a throttle protects this server, no creator's account. When Redis does not answer, the request passes (fails
-open), the log says so and ``huntaze_throttle_unavailable_total`` counts it.
+open), the log says so and ``huntaze_throttle_unavailable_total`` counts it. Attempts to sign in are counted a second
+time, where neither a silent nor a flushed Redis makes anybody forget them.
 """
 
 import hashlib
@@ -13,9 +14,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cache, cached_property, partial
 from ipaddress import IPv6Address, ip_address
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 import structlog
 from django.conf import settings
@@ -40,7 +42,7 @@ PERIODS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 #: A Redis that did not answer is left alone this long: if it is frozen, every question costs its whole timeout.
 LEFT_ALONE_SECONDS = 1.0
 
-UNAVAILABLE = Counter("huntaze_throttle_unavailable_total", "Requests that passed because Redis did not answer.")
+UNAVAILABLE = Counter("huntaze_throttle_unavailable_total", "Requests not counted because Redis did not answer.")
 log = structlog.get_logger(__name__)
 
 
@@ -74,6 +76,11 @@ class Quota:
         return f"rl:{{{self.subject}}}:{self.scope}"
 
     @property
+    def interval(self) -> timedelta:
+        """Between two grants, once the burst is spent."""
+        return timedelta(microseconds=self.limit.interval_us)
+
+    @property
     def in_words(self) -> str:
         words = {
             1: _("At most %(limit)d requests a second (“%(scope)s”)."),
@@ -105,23 +112,44 @@ class BucketThrottle(BaseThrottle):
         return True
 
 
+class Memory(Protocol):
+    """Counts attempts to sign in beside Redis, by the same law: ``burst`` at once, then one each interval."""
+
+    def take(self, subject: str, *, interval: timedelta, burst: int) -> float:
+        """0, or the seconds until there is room; then nothing is counted."""
+
+    def give_back(self, subject: str, *, interval: timedelta) -> None: ...
+
+
 class SignInAttempt:
     """One attempt to sign in, counted by account and by address. ``succeeded`` takes it back: only failures count.
 
+    Redis refuses first, so that a flood of attempts writes nothing into ``memory``.
     Raises TooManyRequests before anybody looks at the password.
     """
 
-    def __init__(self, request: HttpRequest | Request, account: str) -> None:
+    def __init__(self, request: HttpRequest | Request, account: str, memory: Memory) -> None:
         # DRF hands on its own wrapper.
         self._request: HttpRequest = getattr(request, "_request", request)
         hashed = hashlib.sha256(account.casefold().encode(errors="replace")).hexdigest()[:32]
-        self._charges = _spend(
-            self._request,
-            _limited((SIGN_IN_ACCOUNT, f"account:{hashed}"), (SIGN_IN_ADDRESS, address_of(self._request))),
-        )
+        quotas = _limited((SIGN_IN_ACCOUNT, f"account:{hashed}"), (SIGN_IN_ADDRESS, address_of(self._request)))
+        self._memory = memory
+        self._remembered: list[Quota] = []
+        self._charges = _spend(self._request, quotas)
+        for quota in quotas:
+            if wait := memory.take(quota.subject, interval=quota.interval, burst=quota.limit.burst):
+                self._take_back()
+                _show(self._request, [], refused=quota, wait=wait)
+                raise TooManyRequests(quota, wait)
+            self._remembered.append(quota)
 
     def succeeded(self) -> None:
-        _show(self._request, _give_back(self._charges))
+        _show(self._request, self._take_back())
+
+    def _take_back(self) -> list[Charge]:
+        for quota in self._remembered:
+            self._memory.give_back(quota.subject, interval=quota.interval)
+        return _give_back(self._charges)
 
 
 @contextmanager
@@ -264,7 +292,7 @@ def _spend(request: HttpRequest, quotas: Sequence[Quota]) -> list[Charge]:
     except GateUnavailable as error:
         gate.leave_alone()
         UNAVAILABLE.inc()
-        log.warning("throttles are out of reach, the request passes", error=str(error))
+        log.warning("throttles are out of reach, what asks them passes", error=str(error))
         return []
     _show(request, charges)
     return charges

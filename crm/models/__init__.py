@@ -1,6 +1,7 @@
 """The public names of the ledger."""
 
 from crm.models.attachments import Attachment
+from crm.models.attempts import SignInBucket
 from crm.models.campaigns import Campaign, IllegalCampaignMove, Tally
 from crm.models.conversations import AnsweredMeanwhile, Conversation, FanNotReachable, WrittenMeanwhile
 from crm.models.creators import Creator, Membership, Platform
@@ -63,6 +64,7 @@ __all__ = [
     "Recipient",
     "Segment",
     "Session",
+    "SignInBucket",
     "Snippet",
     "State",
     "StateForbids",

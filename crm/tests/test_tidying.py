@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 
 from crm.clock import database_now
-from crm.models import KeptReply, Session
+from crm.models import KeptReply, Session, SignInBucket
 from crm.models.replies import KEPT_FOR
 from crm.tests.factories import make_user
 from crm.tidying import forget_expired
@@ -29,3 +29,13 @@ def test_a_session_is_forgotten_once_it_has_ended() -> None:
     forget_expired(now)
 
     assert Session.objects.get().session_key == "open"
+
+
+def test_a_sign_in_bucket_is_forgotten_once_it_is_full() -> None:
+    now = database_now()
+    for key, left in {"empty": timedelta(minutes=1), "full": timedelta(minutes=-1)}.items():
+        SignInBucket.objects.create(key=key, full_at=now + left)
+
+    forget_expired(now)
+
+    assert SignInBucket.objects.get().key == "empty"

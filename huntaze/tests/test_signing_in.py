@@ -5,6 +5,7 @@ import redis
 from django.test import Client
 from pytest_django import Settings
 
+from crm.models import SignInBucket
 from crm.tests.factories import PASSWORD, make_user
 
 pytestmark = pytest.mark.django_db
@@ -107,7 +108,56 @@ class TestTooManyAttempts:
         assert f"Please try again in {refused.headers['Retry-After']} seconds." in refused.text
         assert "_auth_user_id" not in client.session
 
-    def test_without_redis_everybody_signs_in(self, client: Client, settings: Settings) -> None:
+    def test_without_redis_people_sign_in_within_the_same_limits(self, client: Client, settings: Settings) -> None:
         settings.REDIS_ENDPOINT = "127.0.0.1:1"
+        user = make_user()
+        assert [token_of(client, user.username) for _attempt in range(7)] == 7 * [200]
 
-        assert token_of(client, make_user().username) == 200
+        wrong = [ask_for_a_token(client, user.username, "wrong").status_code for _attempt in range(3)]
+        refused = ask_for_a_token(client, user.username)
+
+        assert wrong == [401] * 3
+        assert refused.status_code == 429
+        assert refused.json()["violated-policies"] == ["sign-in-account"]
+        assert 0 < int(refused.headers["Retry-After"]) <= 20
+
+    def test_without_redis_an_address_has_its_limit_too(self, client: Client, settings: Settings) -> None:
+        settings.REDIS_ENDPOINT = "127.0.0.1:1"
+        for number in range(5):
+            ask_for_a_token(client, f"nobody-{number}", "wrong")
+
+        assert token_of(client, make_user().username) == 429
+
+    def test_a_redis_that_forgot_everything_gives_nobody_new_attempts(
+        self, client: Client, redis_server: redis.Redis
+    ) -> None:
+        user = make_user()
+        for _attempt in range(3):
+            ask_for_a_token(client, user.username, "wrong")
+
+        redis_server.flushall()
+
+        refused = ask_for_a_token(client, user.username)
+        assert refused.status_code == 429
+        assert refused.headers["RateLimit"].startswith('"sign-in-account";r=0;t=')
+
+    def test_what_is_refused_is_not_counted(self, client: Client, settings: Settings) -> None:
+        """At the account, that is, nor at the address from which it was tried."""
+        settings.REDIS_ENDPOINT = "127.0.0.1:1"
+        user = make_user()
+        for _attempt in range(3):
+            ask_for_a_token(client, user.username, "wrong")
+        full_at = sorted(SignInBucket.objects.values_list("full_at", flat=True))
+
+        ask_for_a_token(client, user.username, "wrong")
+
+        assert sorted(SignInBucket.objects.values_list("full_at", flat=True)) == full_at
+
+    def test_the_table_tells_of_nobody(self, client: Client) -> None:
+        user = make_user()
+        ask_for_a_token(client, user.username, "wrong")
+
+        kept = str(list(SignInBucket.objects.values()))
+
+        assert user.username not in kept
+        assert "127.0.0.1" not in kept
