@@ -20,6 +20,16 @@ PACE = "10/1"
 _numbers = itertools.count(1)
 
 
+def account_of(creator: Creator) -> bytes:
+    """As it stands in the address of every call for this creator."""
+    return creator.connection.account_id.encode()
+
+
+def calls_for(scene: "Scene", creator: Creator) -> list[float]:
+    """When somebody tried to send for this creator."""
+    return scene.stage.to_platform.heard_since(0, b"POST /api/" + account_of(creator))
+
+
 @dataclass
 class Scene:
     """Creators, what was accepted for them, and the ends that are not ``sent``."""

@@ -43,7 +43,8 @@ TIMES = {
     "RECONCILE_ABSENT_AGAIN_SECONDS": "1",
 }
 # What callers of the API may do is not what is under test.
-NO_LIMITS = dict.fromkeys(("WRITES", "ANONYMOUS", "SIGN_IN_ACCOUNT", "SIGN_IN_ADDRESS"), "")
+#: All that a scene asks comes from one address and in a few seconds. Guesses at one account are counted.
+NO_LIMITS = dict.fromkeys(("WRITES", "BULK", "IMPORTS", "ANONYMOUS", "SIGN_IN_ADDRESS"), "")
 NOT_THEIRS = ("DJANGO_ALLOW_ASYNC_UNSAFE", "PYTEST_CURRENT_TEST")
 WORKER = (
     *("-m", "celery", "-A", "huntaze", "worker", "--pool=prefork", "-Q", QUEUE, "--loglevel", "INFO"),
@@ -73,6 +74,7 @@ class Stage:
             **{name: value for name, value in os.environ.items() if name not in NOT_THEIRS},
             **TIMES,
             **{f"THROTTLE_{name}": rate for name, rate in NO_LIMITS.items()},
+            "THROTTLE_SIGN_IN_ACCOUNT": "10/min",
             **stand_in_aws(REGION, self.to_sqs.port),
             "DJANGO_SETTINGS_MODULE": "tests.faults.settings",
             "DEBUG": "0",

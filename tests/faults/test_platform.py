@@ -9,8 +9,10 @@ import pytest
 from crm.clock import database_now
 from crm.models import Creator
 from crm.models.messages import Status
+from crm.tests.factories import PASSWORD, make_user
+from tests.client import Client
 from tests.faults.proxy import Canned
-from tests.faults.scene import Scene
+from tests.faults.scene import Scene, account_of, calls_for
 from tests.faults.stage import TIMES, until
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
@@ -19,19 +21,11 @@ DEADLINE_SECONDS = float(TIMES["GATEWAY_DEADLINE_SECONDS"])
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 
 
-def account_of(creator: Creator) -> bytes:
-    """As it stands in the address of every call for this creator."""
-    return creator.connection.account_id.encode()
-
-
-def calls_for(scene: Scene, creator: Creator) -> list[float]:
-    """When somebody tried to send for this creator."""
-    return scene.stage.to_platform.heard_since(0, b"POST /api/" + account_of(creator))
-
-
 @pytest.mark.parametrize("form", ["seconds", "date", "absent"])
 def test_f17_too_many_requests_holds_that_account_as_long_as_it_says_and_no_other(scene: Scene, form: str) -> None:
-    slow, other = scene.creator(), scene.creator()
+    user = make_user()
+    slow, other = scene.creator(user), scene.creator()
+    api = Client(scene.stage.web_url, user.username, PASSWORD)
     throttled, free = scene.conversations(1, creator=slow)[0], scene.conversations(3, creator=other)
     proxy, head = scene.stage.to_platform, b"HTTP/1.1 429 Too Many Requests\r\nContent-Length: %d\r\n"
     now = datetime.now(UTC)
@@ -51,10 +45,14 @@ def test_f17_too_many_requests_holds_that_account_as_long_as_it_says_and_no_othe
     for conversation in free:
         scene.say(conversation)
 
+    told = api.get(f"/api/onlyfans/messages/{message.public_id}")
     until(lambda: len(scene.on_the_platform()) >= 3, 3 + 15, "the others go")
     scene.until(message, Status.SENT)
     refused, accepted = calls_for(scene, slow)
     assert accepted - refused >= 3
+    assert min(calls_for(scene, other)) < accepted, "the others waited, too"
+    assert told["waiting"]["code"] == "throttled"
+    assert datetime.fromisoformat(told["estimatedSendTime"]) >= now + timedelta(seconds=3)
     assert message.attempts == 0
 
 
