@@ -47,7 +47,8 @@ class ProblemFormatter(ExceptionFormatter):
             # simplejwt puts a whole document into the detail; its first words are what a client needs.
             return problem(status, detail=str(error_response.errors[0].detail))
         errors = [
-            {"field": error.attr, "code": error.code, "message": str(error.detail)} for error in error_response.errors
+            {"field": _sayable(error.attr), "code": error.code, "message": _sayable(str(error.detail))}
+            for error in error_response.errors
         ]
         words = [f"{entry['field']}: {entry['message']}" if entry["field"] else entry["message"] for entry in errors]
         body = problem(status, detail=" ".join(filter(None, words)), errors=errors)
@@ -169,3 +170,8 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 def _broken(request: object) -> str:
     return f"Something broke on our side. Correlation id: {getattr(request, 'correlation_id', '')}"
+
+
+def _sayable(words: str | None) -> str | None:
+    """What a refusal repeats may be half a character (a lone surrogate), which JSON takes and UTF-8 does not have."""
+    return words and words.encode(errors="backslashreplace").decode()
