@@ -86,7 +86,10 @@ def make_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..
     made: list[RedisProcess] = []
 
     def make(*options: str) -> RedisProcess:
-        (port,) = free_ports(1)
+        port, bus = free_ports(2)
+        if "--cluster-enabled" in options:
+            # Else it is the port 10,000 higher, which a connection to somewhere else may have by chance.
+            options = (*options, "--cluster-port", str(bus))
         made.append(RedisProcess(f"127.0.0.1:{port}", tmp_path_factory.mktemp("redis"), *options))
         return made[-1].start()
 

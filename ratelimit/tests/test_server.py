@@ -113,7 +113,8 @@ class TestKinds:
         for node, (first, last) in zip(nodes, [(0, 8191), (8192, 16383)], strict=True):
             node.client.execute_command("CLUSTER ADDSLOTSRANGE", first, last)
         host, _colon, port = nodes[0].endpoint.rpartition(":")
-        nodes[1].client.execute_command("CLUSTER MEET", host, port)
+        bus = nodes[0].client.config_get("cluster-port")["cluster-port"]
+        nodes[1].client.execute_command("CLUSTER MEET", host, port, bus)
         wait_until(lambda: all(node.client.cluster("info")["cluster_state"] == "ok" for node in nodes))
         bucket = Bucket.at(f"redis+cluster://{nodes[0].endpoint}")
 
