@@ -172,3 +172,13 @@ def test_an_address_that_leads_nowhere_is_a_problem_below_api_and_a_page_elsewhe
     problem_of(client.get("/api/nowhere"), 404)
 
     assert client.get("/nowhere").headers["Content-Type"].startswith("text/html")
+
+
+@pytest.mark.urls("huntaze.urls")
+def test_half_a_character_in_what_is_refused_is_refused_in_words(client: Client) -> None:
+    """JSON may say one; no answer can repeat it, because UTF-8 has none."""
+    refused = client.post("/api/auth/token", '{"\\ud800": 1, "username": "ava"}', content_type="application/json")
+
+    assert refused.status_code == 400
+    assert refused.headers["Content-Type"] == CONTENT_TYPE
+    assert r"\ud800" in refused.json()["detail"]
