@@ -18,7 +18,7 @@ from onlyfans.gateway import (
     Unreachable,
     gateway_for,
 )
-from onlyfans.models import Connection, Provider
+from onlyfans.models import Connection, Provider, ReadChat
 
 log = structlog.get_logger(__name__)
 
@@ -89,6 +89,7 @@ def _forget(connection: Connection) -> None:
     for name in ("state", "failures", "sync_at", "sync_cursor", "sync_failures", "sync_trouble", "synced_at"):
         setattr(connection, name, getattr(fresh, name))
     connection.state_at = connection.fans_synced_at = None
+    ReadChat.objects.filter(connection=connection.pk).delete()
     connection.sealed_api_key = connection.sealed_webhook_secret = ""
 
 

@@ -7,7 +7,7 @@ from django.db.models.functions import Cast
 
 from crm.clock import database_now
 from crm.models import Fan
-from onlyfans.models import Connection, WebhookEvent
+from onlyfans.models import Connection, ReadChat, WebhookEvent
 
 
 def forget(fan: Fan) -> None:
@@ -27,6 +27,7 @@ def forget(fan: Fan) -> None:
 
 
 def _leave_readings(fan: Fan) -> None:
+    ReadChat.objects.filter(connection__creator=fan.creator_id, chat_id=fan.platform_id).delete()
     for connection in Connection.objects.filter(creator=fan.creator_id).exclude(sync_cursor={}):
         chats: list[str] = connection.sync_cursor.get("chats", [])
         if fan.platform_id not in chats:

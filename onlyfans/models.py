@@ -147,6 +147,24 @@ class Connection(models.Model):
         return f"onlyfans_connection.{field}.{self.public_id}"
 
 
+class ReadChat(models.Model):
+    """How far a chat of the account has been read.
+
+    Each by itself, because the list of chats moves while it is read: a chat that was passed over is read back to where
+    it was left, whenever it comes into a reading again.
+    """
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="read_chats", db_index=False)
+    chat_id = models.CharField(max_length=64, help_text="The fan's platform id.")
+    read_until = models.DateTimeField(help_text="Everything up to then has been read.")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["connection", "chat_id"], name="read_chat_once")]
+
+    def __str__(self) -> str:
+        return f"{self.chat_id} · {self.read_until}"
+
+
 class WebhookEventQuerySet(models.QuerySet["WebhookEvent"]):
     def pending(self, now: datetime) -> Self:
         """Events that must be read now, those due longest first."""

@@ -2,7 +2,9 @@
 
 One task reads one page and writes where it was (``Connection.sync_cursor``), so a reading can stop anywhere and goes on
 from there; whatever is read twice is known by its id. A reading goes back to where the last complete one began, and a
-little further: what came while webhooks were away lies between messages that are known.
+little further: what came while webhooks were away lies between messages that are known. Each chat goes back to where it
+was last read itself (``ReadChat``), for a reading may pass over one: the list goes by the latest message, so a chat
+whose fan writes leaves the pages that are yet to come.
 
 Readings wait for uploads and for open outcomes, one page at a time and a pause after each, so that they never take the
 workers from the messages.
@@ -80,7 +82,7 @@ class Reading:
 
     @classmethod
     def begin(cls, connection: Connection, now: datetime) -> Self:
-        since = (connection.synced_at or now - timedelta(days=settings.SYNC_HISTORY_DAYS)) - OVERLAP
+        since = connection.synced_at - OVERLAP if connection.synced_at else _history_begins(now)
         fans_are_old = connection.fans_synced_at is None or connection.fans_synced_at <= now - FANS_EVERY
         return cls(now.isoformat(), since.isoformat(), stage="fans" if fans_are_old else "chats")
 
@@ -90,6 +92,9 @@ class Reading:
 
     def goes_back_to(self) -> datetime:
         return datetime.fromisoformat(self.since)
+
+    def began_at(self) -> datetime:
+        return datetime.fromisoformat(self.began)
 
     def turn_list(self, *, to: str, then: str) -> None:
         """On to the list's next page, or from its last one to what comes ``then``."""
@@ -103,6 +108,16 @@ class Reading:
         if not to or self.chat_pages >= CHAT_PAGES_MAX:
             self.chats.pop(0)
             self.chat_cursor, self.chat_pages, self.chats_read = "", 0, self.chats_read + 1
+
+
+def begin_anew(connection: Connection) -> None:
+    """Forget where readings of this account were: the next one goes back as far as the first one did."""
+    _write(connection, sync_cursor={}, synced_at=None, fans_synced_at=None)
+    connection.read_chats.all().delete()
+
+
+def _history_begins(now: datetime) -> datetime:
+    return now - timedelta(days=settings.SYNC_HISTORY_DAYS) - OVERLAP
 
 
 def hand_over(carry: Carrier) -> int:
@@ -169,7 +184,9 @@ def _read_page(connection: Connection, gateway: Gateway, reading: Reading) -> Tr
         if isinstance(messages, Rejected):
             # A chat that is gone: the others are not.
             log.info("chat not read", creator=connection.creator_id, chat=chat_id, code=messages.code)
-            messages = Page(())
+            reading.turn_chat(to="")
+            _went_on(connection, reading)
+            return None
         if not isinstance(messages, Page):
             return messages
         with transaction.atomic():
@@ -207,7 +224,7 @@ def _went_on(connection: Connection, reading: Reading) -> None:
     now = database_now()
     changes: dict[str, Any] = {"sync_failures": 0, "sync_trouble": ""}
     if reading.is_over:
-        changes |= {"sync_cursor": {}, "synced_at": datetime.fromisoformat(reading.began)}
+        changes |= {"sync_cursor": {}, "synced_at": reading.began_at()}
         changes["sync_at"] = now + timedelta(minutes=settings.SYNC_MINUTES or 15)
         counts = {name: getattr(reading, name) for name in COUNTS}
         log.info("account read", creator=connection.creator_id, **counts)
@@ -259,7 +276,11 @@ def _take_in_chats(connection: Connection, reading: Reading, page: Page[ChatHead
     active = [head for head in page.items if head.last_at is None or head.last_at >= since]
     for head in active:
         identify(connection.creator, head.person.platform_id, handle=head.person.handle, name=head.person.name)
-    reading.chats = [head.person.platform_id for head in active]
+    chats = list(dict.fromkeys(head.person.platform_id for head in active))
+    # Pages overlap, and a chat that moves up pushes others down into the next one.
+    been = connection.read_chats.filter(chat_id__in=chats, read_until=reading.began_at())
+    read_already = set(been.values_list("chat_id", flat=True))
+    reading.chats = [chat_id for chat_id in chats if chat_id not in read_already]
     # The list goes by the latest message: where nothing is new, nothing after it is.
     reading.turn_list(to=page.next if active else "", then="payments")
 
@@ -273,8 +294,10 @@ def _take_in_payments(connection: Connection, reading: Reading, page: Page[Payme
 
 
 def _take_in_messages(connection: Connection, reading: Reading, page: Page[ChatMessage]) -> None:
-    since = reading.goes_back_to()
-    fan = identify(connection.creator, reading.chats[0])
+    chat_id, began = reading.chats[0], reading.began_at()
+    read_until = connection.read_chats.filter(chat_id=chat_id).values_list("read_until", flat=True).first()
+    since = read_until - OVERLAP if read_until else _history_begins(began)
+    fan = identify(connection.creator, chat_id)
     for entry in _oldest_first(page.items, since):
         try:
             take_in(fan, entry, is_news=entry.created_at > connection.created_at)
@@ -284,6 +307,8 @@ def _take_in_messages(connection: Connection, reading: Reading, page: Page[ChatM
     reading.messages_read += len(page.items)
     reached_known = any(entry.created_at < since for entry in page.items)
     reading.turn_chat(to="" if reached_known else page.next)
+    if chat_id not in reading.chats:
+        connection.read_chats.update_or_create(chat_id=chat_id, defaults={"read_until": began})
 
 
 def _oldest_first(entries: Iterable[ChatMessage], since: datetime) -> list[ChatMessage]:

@@ -8,6 +8,7 @@ import random
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import aiohttp
@@ -88,15 +89,27 @@ class Fans:
             self._begin(self._answer(account, entry.chat))
 
     def write(
-        self, account: str, chat: str, *, text: str = "", name: str = "", username: str = "", silent: bool = False
+        self,
+        account: str,
+        chat: str,
+        *,
+        text: str = "",
+        name: str = "",
+        username: str = "",
+        silent: bool = False,
+        created_at: datetime | None = None,
     ) -> ChatEntry:
-        """The fan writes now; without ``text``, something pleasant. ``silent``: no event tells of it."""
+        """The fan writes, now if it does not say when; without ``text``, something pleasant.
+
+        ``silent``: no event tells of it.
+        """
         entry = self.ledger.hear(
             account=account,
             chat=chat,
             text=text or self._dice.choice(REPLIES),
             name=name or f"Fan {chat}",
             username=username or f"u{chat}",
+            created_at=created_at,
         )
         if not silent:
             self.tell(account, "messages.received", message_json(account, entry))

@@ -326,7 +326,13 @@ class Simulator:
         wish = await _body(request)
         details = {name: str(wish[name]) for name in ("text", "name", "username") if wish.get(name)}
         silent = bool(wish.get("silent", False))
-        entry: ChatEntry = self.fans.write(_word(wish, "account"), _word(wish, "chat"), silent=silent, **details)
+        try:
+            created_at = datetime.fromisoformat(wish["created_at"]) if wish.get("created_at") else None
+        except (TypeError, ValueError) as error:
+            raise Refusal(400, {"error": f"created_at: {error}."}) from None
+        entry: ChatEntry = self.fans.write(
+            _word(wish, "account"), _word(wish, "chat"), silent=silent, created_at=created_at, **details
+        )
         return web.json_response({"message_id": entry.message_id}, status=201)
 
     async def post_event(self, request: web.Request) -> web.StreamResponse:

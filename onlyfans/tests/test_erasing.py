@@ -3,7 +3,7 @@ from django.utils import timezone
 
 from crm import erasing
 from crm.tests.factories import make_creator, make_fan
-from onlyfans.models import Connection, WebhookEvent
+from onlyfans.models import Connection, ReadChat, WebhookEvent
 
 pytestmark = pytest.mark.django_db
 
@@ -33,8 +33,11 @@ def test_an_erased_fans_chat_is_not_read_any_more() -> None:
     fan = make_fan(platform_id="12")
     reading = {"chats": ["12", "13"], "chat_cursor": "page 2 of 12", "chat_pages": 1}
     connection = Connection.objects.create(creator=fan.creator, sync_cursor=reading)
+    for chat_id in ("12", "13"):
+        ReadChat.objects.create(connection=connection, chat_id=chat_id, read_until=timezone.now())
 
     erasing.erase_fan(fan)
 
     connection.refresh_from_db()
     assert connection.sync_cursor == {"chats": ["13"], "chat_cursor": "", "chat_pages": 0}
+    assert [chat.chat_id for chat in connection.read_chats.all()] == ["13"]

@@ -45,6 +45,17 @@ def read_all(connection: Connection, *, pages_max: int = 60) -> int:
     raise AssertionError("The reading came to no end.")
 
 
+def write_hours_ago(simulator: RunningSimulator, account: str, chat: str, text: str) -> None:
+    at = database_now() - timedelta(hours=3)
+    simulator.fan_writes(account, chat, text, silent=True, created_at=at.isoformat())
+
+
+def read_first_page_of_chats(connection: Connection) -> None:
+    while not connection.sync_cursor.get("chats"):
+        sync.read_next(connection.public_id)
+        connection.refresh_from_db()
+
+
 def texts(creator: Creator) -> list[str]:
     return list(Message.objects.filter(creator=creator).order_by("send_at", "id").values_list("text", flat=True))
 
@@ -82,6 +93,74 @@ def test_what_no_webhook_told_is_found_between_what_is_known(
     read_all(connection)
 
     assert sorted(texts(connection.creator)) == ["before", "missed", "told"]
+
+
+def test_a_chat_that_leaves_the_pages_to_come_is_read_back_to_where_it_was_left(
+    simulator: RunningSimulator, account: str, connection: Connection
+) -> None:
+    for chat in range(1, 15):
+        write_hours_ago(simulator, account, str(chat), "long ago")
+    read_first_page_of_chats(connection)
+
+    simulator.fan_writes(account, "1", "just now", silent=True)
+    read_all(connection)
+    assert not Message.objects.filter(conversation__fan__platform_id="1").exists(), "it was passed over"
+    read_all(connection)
+
+    theirs = Message.objects.filter(conversation__fan__platform_id="1").order_by("send_at")
+    assert list(theirs.values_list("text", flat=True)) == ["long ago", "just now"]
+
+
+def test_a_chat_that_disappears_from_the_list_hides_no_other(
+    simulator: RunningSimulator, account: str, connection: Connection
+) -> None:
+    for chat in range(1, 14):
+        write_hours_ago(simulator, account, str(chat), "long ago")
+    only = simulator.fan_writes(account, "14", "and gone", silent=True)
+    read_first_page_of_chats(connection)
+
+    simulator.do(account, "delete", message_id=only, tell=[])
+    read_all(connection)
+
+    read = Message.objects.filter(text="long ago").values_list("conversation__fan__platform_id", flat=True)
+    assert sorted(map(int, read)) == list(range(1, 14))
+
+
+def test_a_chat_that_stands_on_two_pages_is_read_once(
+    simulator: RunningSimulator, account: str, connection: Connection
+) -> None:
+    for chat in range(1, 15):
+        write_hours_ago(simulator, account, str(chat), "long ago")
+
+    assert read_all(connection) == 1 + 2 + 14 + 1, "fans, the list of chats, each chat, payments"
+
+
+def test_a_chat_that_could_not_be_read_is_read_from_where_it_was_left(
+    simulator: RunningSimulator, account: str, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_hours_ago(simulator, account, "1", "long ago")
+    with monkeypatch.context() as refusing:
+        for gateway in (OfapiGateway, OfauthGateway):
+            refusing.setattr(gateway, "list_messages", lambda *_args: Rejected("NOT_FOUND", "No."))
+        read_all(connection)
+    simulator.fan_writes(account, "1", "just now", silent=True)
+
+    read_all(connection)
+
+    assert texts(connection.creator) == ["long ago", "just now"]
+
+
+def test_a_reading_that_begins_anew_reads_every_chat_from_its_beginning(
+    simulator: RunningSimulator, account: str, connection: Connection
+) -> None:
+    write_hours_ago(simulator, account, "1", "long ago")
+    read_all(connection)
+    Message.objects.all().delete()
+
+    sync.begin_anew(connection)
+    read_all(connection)
+
+    assert texts(connection.creator) == ["long ago"]
 
 
 @pytest.mark.parametrize("lies", [False, True], ids=["honest", "more is never over"])

@@ -50,8 +50,7 @@ class Command(OperatorCommand):
 
     def _read(self, connection: Connection, options: dict[str, Any]) -> dict[str, Any]:
         if options["full"]:
-            Connection.objects.filter(pk=connection.pk).update(sync_cursor={}, synced_at=None, fans_synced_at=None)
-            connection.refresh_from_db()
+            sync.begin_anew(connection)
         account = {"creator": connection.creator.name, "pages": 0, "fans": 0, "messages": 0, "payments": 0}
         account["trouble"] = ""
         is_over = False
