@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from crm.models import Import, KeptReply, Session, SignInBucket, TokenFamily
+from crm.models import EarlyNews, Import, KeptReply, Session, SignInBucket, TokenFamily
 
 
 def forget_expired(now: datetime) -> None:
@@ -11,5 +11,6 @@ def forget_expired(now: datetime) -> None:
     TokenFamily.objects.expired(now).delete()
     Session.objects.expired(now).delete()
     SignInBucket.objects.expired(now).delete()
+    EarlyNews.objects.expired(now).delete()
     for job in Import.objects.expired(now):
         job.forget()

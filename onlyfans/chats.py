@@ -78,7 +78,7 @@ def _candidates(fan: Fan, entry: ChatMessage) -> list[Message]:
 
 def _settle(message: Message, entry: ChatMessage) -> None:
     if message.status == Status.SENT:
-        Message.objects.filter(pk=message.pk, platform_id="").update(platform_id=entry.platform_id)
+        message.is_known_as(entry.platform_id)
         return
     settled = message.settle(
         Status.SENT,

@@ -9,10 +9,11 @@ from datetime import datetime, timedelta
 
 import structlog
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils.translation import gettext_noop
 
 from crm.clock import database_now
-from crm.models import Fan, Message, Payment, SubscriptionEvent, Transaction
+from crm.models import EarlyNews, Line, Message, Payment, SubscriptionEvent, Transaction
 from crm.models.messages import ON_THE_PLATFORM, OUTCOME_OPEN, Direction, Status
 from onlyfans import payments
 from onlyfans.chats import StillSending, take_in
@@ -91,15 +92,16 @@ def _entry(payload: Payload, *, from_creator: bool) -> ChatMessage:
 
 
 def _message_deleted(event: WebhookEvent, payload: Payload) -> None:
-    """It disappeared from the platform. Here it stays, and says so."""
+    """It disappeared from the platform. Here it stays, and says so; also one that comes in later."""
+    creator, at = event.connection.creator, _when(event, payload, "deletedAt")
     platform_id = id_of(payload.get("id"), name="payload.id")
-    message = Message.objects.filter(creator=event.connection.creator).of_platform_id(platform_id).first()
+    # Whoever brings the message in waits for this, or was first.
+    Line.objects.stamp(creator.pk)
+    message = Message.objects.filter(creator=creator).of_platform_id(platform_id).first()
     if message is not None:
-        message.disappear(at=_when(event, payload, "deletedAt"))
-    elif _is_young(event):
-        raise TryLater("The message that was deleted has not come in yet.")
+        message.disappear(at=at)
     else:
-        log.info("a message nobody here knows was deleted", creator=event.connection.creator_id)
+        EarlyNews.objects.keep(creator, platform_id, deleted_at=at)
 
 
 # --- Money
@@ -112,35 +114,34 @@ def _message_unlocked(event: WebhookEvent, payload: Payload) -> None:
     amount_cents = amount_of(payload, number="amount", text="{AMOUNT}")
     chat_id, message_id = linked_message(payload)
     fan = fan_of(creator, payload.get("user") or {"id": chat_id}, name="payload.user")
-    Transaction.objects.record(
-        creator,
-        [
-            Payment(
-                kind=Transaction.Kind.MESSAGE,
-                amount_cents=amount_cents,
-                occurred_at=time_of(payload.get("createdAt")),
-                source=Transaction.Source.EVENT,
-                fan=fan,
-                message=_unlocked_message(event, fan, message_id, amount_cents),
-                currency="USD",
-                event_key=f"unlock:{key}",
-            )
-        ],
-    )
-
-
-def _unlocked_message(event: WebhookEvent, fan: Fan, platform_id: str, price_cents: int) -> Message | None:
-    """The message that was bought. One whose outcome is open may be it: then its id comes first."""
     ours = Message.objects.filter(conversation__fan=fan, direction=Direction.OUT)
-    found = ours.of_platform_id(platform_id).first()
-    is_open = ours.filter(status__in=(Status.SENDING, *OUTCOME_OPEN), price_cents=price_cents)
-    if found is None and _is_young(event) and is_open.exists():
+    message = ours.of_platform_id(message_id).first() if message_id else _the_one_to_buy(event, ours, amount_cents)
+    telling = Payment(
+        kind=Transaction.Kind.MESSAGE,
+        amount_cents=amount_cents,
+        occurred_at=time_of(payload.get("createdAt")),
+        source=Transaction.Source.EVENT,
+        fan=fan,
+        message=message,
+        currency="USD",
+        event_key=f"unlock:{key}",
+    )
+    ((payment, _is_new),) = Transaction.objects.record(creator, [telling])
+    if message_id and message is None:
+        # The line is locked since the fan was looked up: whoever brings the message in waits for this.
+        EarlyNews.objects.keep(creator, message_id, payment=payment)
+
+
+def _the_one_to_buy(event: WebhookEvent, ours: QuerySet[Message], price_cents: int) -> Message | None:
+    """Without a link, the one paid message of that price that waits to be bought; with several, none.
+
+    One whose outcome is open may be it: then its own answer comes first.
+    """
+    alike = ours.filter(price_cents=price_cents)
+    if _is_young(event) and alike.filter(status__in=(Status.SENDING, *OUTCOME_OPEN)).exists():
         raise TryLater("The message that was bought may be one whose outcome is open.")
-    if found is None and not platform_id:
-        # Without a link, the one paid message of that price that waits to be bought; with several, none.
-        unbought = ours.filter(price_cents=price_cents, purchased_at__isnull=True, status__in=ON_THE_PLATFORM)[:2]
-        found = unbought[0] if len(unbought) == 1 else None
-    return found
+    unbought = alike.filter(purchased_at__isnull=True, status__in=ON_THE_PLATFORM)[:2]
+    return unbought[0] if len(unbought) == 1 else None
 
 
 def _tip_received(event: WebhookEvent, payload: Payload) -> None:

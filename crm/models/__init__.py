@@ -7,6 +7,7 @@ from crm.models.conversations import AnsweredMeanwhile, Conversation, FanNotReac
 from crm.models.creators import Creator, Membership, Platform
 from crm.models.days import Census, Day
 from crm.models.drafts import Draft
+from crm.models.early import EarlyNews
 from crm.models.families import TokenFamily
 from crm.models.fans import Fan, Subscription
 from crm.models.handling import Closing, State
@@ -40,6 +41,7 @@ __all__ = [
     "Day",
     "Dispatch",
     "Draft",
+    "EarlyNews",
     "Fan",
     "FanNotReachable",
     "FanTag",

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_noop
 from crm.clock import database_now
 from crm.models.attachments import Attachment, content_errors
 from crm.models.creators import Creator, visible_to
+from crm.models.early import EarlyNews
 from crm.models.fans import Fan
 from crm.models.handling import LISTED_AT, Closing, HandledQuerySet, State
 from crm.models.lines import Line
@@ -246,6 +247,7 @@ class Conversation(models.Model):
             )
             if is_new:
                 self._heard_from_fan(written_at, is_news=is_news)
+                EarlyNews.objects.come_true(message, platform_id)
         return message
 
     def _heard_from_fan(self, at: datetime, *, is_news: bool) -> None:
@@ -278,6 +280,8 @@ class Conversation(models.Model):
         if is_new and not is_mass:
             unanswered = self.messages.filter(direction=Direction.IN, send_at__gt=sent_at).count()
             Conversation.objects.filter(pk=self.pk, unread_count__gt=unanswered).update(unread_count=unanswered)
+        if is_new:
+            EarlyNews.objects.come_true(message, platform_id)
         return message
 
     def _add(self, *, at: datetime, platform_id: str, shows: bool = True, **values: Any) -> tuple[Message, bool]:

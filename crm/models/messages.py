@@ -29,6 +29,7 @@ from crm.correlation import CORRELATION_ID_MAX, current_correlation_id
 from crm.models.campaigns import Campaign, CampaignStatus, Tally
 from crm.models.creators import Creator, visible_to
 from crm.models.days import Day
+from crm.models.early import EarlyNews
 from crm.models.limits import PRICE_MAX_CENTS, PRICE_MIN_CENTS, TEXT_MAX
 from crm.models.lines import Line
 from crm.prepared import Given, Prepared, PreparedUpdate
@@ -521,8 +522,10 @@ class Message(models.Model):
                 Tally.objects.moved(self.campaign_id, source=self.status, to=to)
             elif to == Status.SENT:
                 self.forget_days()
-        for name, value in changes.items():
-            setattr(self, name, value)
+            for name, value in changes.items():
+                setattr(self, name, value)
+            if platform_id := changes.get("platform_id"):
+                EarlyNews.objects.come_true(self, platform_id)
         return True
 
     def _compare_and_set(self, provided: Mapping[str, Any], changes: Mapping[str, Any]) -> bool:
@@ -554,6 +557,12 @@ class Message(models.Model):
     def settle(self, to: str, *, cause_code: str = "", cause: str = "", **changes: Any) -> bool:
         """Write the outcome and give the lease up. ``cause`` is for a person to read."""
         return self.move(to, lease=None, lease_until=None, cause_code=cause_code, cause=cause[:CAUSE_MAX], **changes)
+
+    def is_known_as(self, platform_id: str) -> None:
+        """It went out by hand, and this is it on the platform."""
+        if Message.objects.filter(pk=self.pk, platform_id="").update(platform_id=platform_id):
+            self.platform_id = platform_id
+            EarlyNews.objects.come_true(self, platform_id)
 
     def disappear(self, *, at: datetime) -> None:
         """It was deleted on the platform. The row stays and says so; a fan's unread message counts no more."""

@@ -198,6 +198,12 @@ class Transaction(models.Model):
             setattr(self, name, value)
         return bool(news)
 
+    def pays_for(self, message: Message) -> None:
+        """This is the message that was bought: it came to be known later than the payment."""
+        told = {name: getattr(self, name) for name in ("kind", "amount_cents", "occurred_at", "source", "currency")}
+        names = {name: getattr(self, name) for name in IDENTITIES}
+        Transaction.objects.record(self.creator, [Payment(message=message, **told, **names)])
+
 
 #: What a payment belongs to.
 _LINKS = ("fan", "message", "campaign")

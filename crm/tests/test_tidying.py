@@ -3,9 +3,10 @@ from datetime import timedelta
 import pytest
 
 from crm.clock import database_now
-from crm.models import KeptReply, Session, SignInBucket
+from crm.models import EarlyNews, KeptReply, Session, SignInBucket
+from crm.models.early import KEPT_FOR as NEWS_KEPT_FOR
 from crm.models.replies import KEPT_FOR
-from crm.tests.factories import make_user
+from crm.tests.factories import make_creator, make_user
 from crm.tidying import forget_expired
 
 pytestmark = pytest.mark.django_db
@@ -39,3 +40,13 @@ def test_a_sign_in_bucket_is_forgotten_once_it_is_full() -> None:
     forget_expired(now)
 
     assert SignInBucket.objects.get().key == "empty"
+
+
+def test_early_news_is_forgotten_when_its_message_never_came() -> None:
+    now, creator = database_now(), make_creator()
+    for platform_id, left in {"young": timedelta(minutes=1), "old": timedelta(minutes=-1)}.items():
+        EarlyNews.objects.create(creator=creator, platform_id=platform_id, told_at=now - NEWS_KEPT_FOR + left)
+
+    forget_expired(now)
+
+    assert EarlyNews.objects.get().platform_id == "young"

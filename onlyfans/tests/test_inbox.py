@@ -8,7 +8,7 @@ import pytest
 from django.utils.dateparse import parse_datetime
 
 from crm.clock import database_now
-from crm.models import Conversation, Creator, Fan, Message
+from crm.models import Conversation, Creator, EarlyNews, Fan, Message
 from crm.models.messages import Direction, Status
 from crm.tests.factories import make_conversation, make_creator, make_fan, make_message
 from onlyfans.inbox import PATIENCE, CannotRead, TryLater, read_event
@@ -373,15 +373,43 @@ def test_what_was_read_before_it_was_taken_back_changes_no_count(connection: Con
     assert Conversation.objects.get().unread_count == 1
 
 
-def test_a_deletion_that_overtook_its_message_waits_for_it(connection: Connection) -> None:
-    event = make_event(connection, "messages.deleted", {"id": 7001})
+@pytest.mark.parametrize("first", ["deleted", "received"])
+def test_what_a_fan_took_back_says_so_in_whatever_order_it_is_told(connection: Connection, first: str) -> None:
+    events = [received(connection), make_event(connection, "messages.deleted", {"id": 7001})]
 
-    with pytest.raises(TryLater):
+    for event in events[:: -1 if first == "deleted" else 1]:
         read_event(event)
 
-    event.received_at -= PATIENCE
-    read_event(event)
-    assert event.read_at
+    message = Message.objects.get()
+    assert message.deleted_at
+    assert message.conversation.unread_count == 0
+    assert not EarlyNews.objects.exists()
+
+
+def test_what_was_taken_back_before_its_outcome_was_clear_says_so(connection: Connection, creator: Creator) -> None:
+    unknown = unknown_message(creator)
+    by_hand = make_message(make_conversation(creator), status=Status.SENT, platform_id="", text="By hand")
+    for platform_id in (8001, 8002, 8003):
+        read_event(make_event(connection, "messages.deleted", {"id": platform_id}))
+
+    read_event(sent(connection, unknown))
+    read_event(sent(connection, by_hand, id=8002))
+    read_event(sent(connection, by_hand, id=8003, text="Elsewhere"))
+
+    assert {message.platform_id: bool(message.deleted_at) for message in Message.objects.all()} == {
+        "8001": True,
+        "8002": True,
+        "8003": True,
+    }
+
+
+def test_a_message_that_another_creators_fan_took_back_is_another_message(connection: Connection) -> None:
+    other = Connection.objects.create(creator=make_creator(), account_id="acct_2")
+    read_event(make_event(other, "messages.deleted", {"id": 7001}))
+
+    read_event(received(connection))
+
+    assert Message.objects.get().deleted_at is None
 
 
 # --- Everything else

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from crm.clock import database_now
-from crm.models import Creator, Fan, Line, Message, PauseCause, SubscriptionEvent, Transaction
+from crm.models import Conversation, Creator, EarlyNews, Fan, Line, Message, PauseCause, SubscriptionEvent, Transaction
 from crm.models.messages import Status
 from crm.tests.factories import make_conversation, make_fan, make_message
 from onlyfans.inbox import CannotRead, TryLater, read_event
@@ -94,13 +94,50 @@ def test_an_amount_is_never_guessed(
 def test_an_unlock_waits_while_the_outcome_of_its_message_is_open(
     simulator: RunningSimulator, account: str, creator: Creator, fan: Fan
 ) -> None:
+    """When the unlock does not say which message it was."""
     make_message(make_conversation(fan=fan), status=Status.UNKNOWN, price_cents=4500, sending_at=database_now())
-    told = simulator.do(account, "unlock", chat="42", cents=4500, message_id="9001")
+    told = simulator.do(account, "unlock", chat="42", cents=4500)
 
     with pytest.raises(TryLater):
         read_event(event(creator, "messages.ppv.unlocked", told["messages.ppv.unlocked"]))
 
     assert not Transaction.objects.exists()
+
+
+@pytest.mark.parametrize("settled_by", ["an event", "the reconciler"])
+def test_what_is_bought_before_its_message_is_known_belongs_to_it_in_every_order(
+    simulator: RunningSimulator, account: str, creator: Creator, fan: Fan, settled_by: str
+) -> None:
+    told = simulator.do(account, "unlock", chat="42", cents=4500, message_id="9001")
+    sent = {"id": 9001, "text": "Look", "price": 45, "createdAt": database_now().isoformat(), "toUser": {"id": 42}}
+
+    def settle(message: Message) -> None:
+        if settled_by == "an event":
+            read_event(event(creator, "messages.sent", sent))
+        else:
+            message.settle(Status.SENT, platform_id="9001", sent_at=database_now())
+
+    for order in itertools.permutations([*told, "messages.sent"]):
+        Transaction.objects.all().delete()
+        Message.objects.all().delete()
+        message = make_message(
+            Conversation.objects.with_fan(fan),
+            status=Status.UNKNOWN,
+            text="Look",
+            price_cents=4500,
+            sending_at=database_now(),
+        )
+        for kind in order:
+            if kind == "messages.sent":
+                settle(message)
+            else:
+                read_event(event(creator, kind, told[kind]))
+
+        payment = Transaction.objects.get()
+        message.refresh_from_db()
+        assert (payment.message, payment.amount_cents, payment.net_cents) == (message, 4500, 3600), order
+        assert message.purchased_at, order
+        assert not EarlyNews.objects.exists()
 
 
 def test_two_tips_alike_are_two_payments_however_their_four_events_come(
