@@ -109,7 +109,7 @@ def read(
 ) -> Audience:
     """Check and understand both documents. Raises ValidationError with ``audience`` or ``exclusions``."""
     chosen = _audience(creator, audience)
-    left_out = _exclusions(creator, exclusions)
+    left_out = read_exclusions(creator, exclusions)
     return Audience(creator=creator, media_urls=media_urls, **chosen, **left_out)
 
 
@@ -190,7 +190,8 @@ def _listed(fans: Iterable[uuid.UUID]) -> RawSQL:
     return RawSQL("SELECT value FROM json_each(%s)", [json.dumps([fan.hex for fan in fans])])
 
 
-def _exclusions(creator: Creator, document: Mapping[str, Any]) -> dict[str, Any]:
+def read_exclusions(creator: Creator, document: Mapping[str, Any]) -> dict[str, Any]:
+    """What an ``Audience`` needs of them. Raises ValidationError with ``exclusions``."""
     unknown = set(document) - {"segments", "messagedWithinHours", "alreadyBought", "frequencyCap"}
     if unknown:
         raise _wrong("exclusions", _("Not an exclusion: %(names)s.") % {"names": ", ".join(sorted(unknown))})

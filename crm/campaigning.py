@@ -153,6 +153,8 @@ def _check_audience(campaign: Campaign, attachments: Sequence[Attachment]) -> No
         urls = [attachment.url for attachment in attachments]
         audiences.read(campaign.creator, campaign.audience, campaign.exclusions, media_urls=urls)
         campaign.audience = audiences.kept(campaign.creator, campaign.audience)
+    else:
+        audiences.read_exclusions(campaign.creator, campaign.exclusions)
 
 
 def send_to(creator: Creator, fans: Sequence[Fan], *, author: "User | None", **written: Any) -> Campaign:

@@ -75,6 +75,17 @@ class TestCampaigns:
         assert {error["field"] for error in answer.json()["errors"]} == {"text", "priceCents", "audience"}
         assert not Campaign.objects.exists()
 
+    @pytest.mark.parametrize("audience", [{}, {"rule": {"valueMin": 1}}], ids=["no audience yet", "an audience"])
+    def test_an_exclusion_that_there_is_not_is_refused_at_once(
+        self, api: Client, creator: Creator, audience: dict[str, Any]
+    ) -> None:
+        draft = {"name": "News", "text": "Hi", "audience": audience, "exclusions": {"\0everybody": True}}
+
+        answer = post(api, LIST, draft)
+
+        assert [error["field"] for error in answer.json()["errors"]] == ["exclusions"]
+        assert not Campaign.objects.exists()
+
     def test_a_rule_is_refused_by_its_path(self, api: Client, creator: Creator) -> None:
         answer = post(api, LIST, {"name": "News", "text": "Hi", "audience": {"rule": {"all": [{"colour": "red"}]}}})
 
