@@ -36,6 +36,7 @@ class Query(serializers.Serializer[Any]):
     """The query string of a request.
 
     A parameter nobody knows is refused, and so is one without a value: misspelt or empty, it would choose everything.
+    Nor is one taken that comes twice: only one of the two would count.
     """
 
     @classmethod
@@ -51,6 +52,9 @@ class Query(serializers.Serializer[Any]):
             raise serializers.ValidationError(dict.fromkeys(unknown, words))
         if empty := [name for name, value in self.initial_data.items() if value == ""]:
             raise serializers.ValidationError(dict.fromkeys(empty, _("Give it a value, or leave it away.")))
+        several = {name for name, field in self.fields.items() if isinstance(field, serializers.MultipleChoiceField)}
+        if twice := [name for name, given in self.initial_data.lists() if len(given) > 1 and name not in several]:
+            raise serializers.ValidationError(dict.fromkeys(twice, _("Give it once.")))
         return values
 
     def get(self, name: str) -> Any:

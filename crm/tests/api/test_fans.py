@@ -95,6 +95,8 @@ class TestList:
             ("assigned=x", "assigned"),
             ("search=%E2%9C%A8", "search"),
             ("tagg=vip", "tagg"),
+            ("limit=10&limit=20", "limit"),
+            ("tag=vip&tag=whale", "tag"),
         ],
     )
     def test_names_the_parameter_it_cannot_read(
