@@ -101,6 +101,7 @@ class Stage:
         )
         self.dispatch, self.second_dispatch = self._dispatcher("dispatch"), self._dispatcher("second dispatch")
         self.worker, self.second_worker = self._worker("worker"), self._worker("second worker")
+        self.imports = self._part("imports", "manage.py", "run_imports")
         self.web = self._part(
             *("web", *WEB, "--bind", f"127.0.0.1:{self._web_port}"),
             ready="Booting worker",
@@ -144,7 +145,7 @@ class Stage:
     @property
     def product(self) -> tuple[Part, ...]:
         """The parts that are ours, whether they run or not; the others stand in for somebody."""
-        return (self.dispatch, self.second_dispatch, self.worker, self.second_worker, self.web)
+        return (self.dispatch, self.second_dispatch, self.worker, self.second_worker, self.imports, self.web)
 
     @property
     def web_url(self) -> str:
@@ -159,6 +160,7 @@ class Stage:
         for proxy in (self.to_redis, self.to_sqs, self.to_platform, self.tripwire):
             proxy.mend()
         self.second_dispatch.kill()
+        self.imports.kill()
         if self.second_worker.is_alive or not self.worker.is_alive:
             self.second_worker.kill()
             # SQS may still give a letter to the open poll of a worker that is gone (docs/broker.md).

@@ -23,7 +23,7 @@ from tests.faults.stage import until
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
 
-EVENTS = 300
+EVENTS = 1_700
 
 
 class Provider:

@@ -6,17 +6,18 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from django.db import connection, transaction
+from django.db import connection
 
+from crm.models import Import, ImportState
 from crm.models.messages import Status
-from crm.tests.factories import PASSWORD, make_fan, make_user
+from crm.tests.factories import PASSWORD, make_import, make_user
 from tests.client import Client
 from tests.faults.scene import Scene
 from tests.faults.stage import until
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
 
-SECONDS, WRITERS = 8.0, 4
+SECONDS, WRITERS, ROWS = 8.0, 4, 20_000
 
 
 @pytest.mark.sqlite_only
@@ -24,6 +25,7 @@ def test_f14_four_writers_an_import_and_an_inbox_never_meet_a_locked_database(sc
     user = make_user()
     creators = [scene.creator(user) for _writer in range(WRITERS)]
     recipients = [scene.conversations(5, creator=creator) for creator in creators]
+    job = make_import(creators[0], "\n".join(["Username", *(f"f14_{number}" for number in range(ROWS))]))
     url, ready, lock = scene.stage.web_url, threading.Barrier(WRITERS + 2, timeout=60), threading.Lock()
     took: list[float] = []
     refused: list[object] = []
@@ -45,13 +47,13 @@ def test_f14_four_writers_an_import_and_an_inbox_never_meet_a_locked_database(sc
             api.get("/api/crm/conversations?limit=50")["results"]
 
     def import_fans() -> None:
-        """Chunks of a few hundred rows, each a transaction, as an import writes them."""
-        for _turn in turns(ready):
-            with transaction.atomic():
-                for _row in range(300):
-                    make_fan(creators[0])
-        connection.close()
+        api = Client(url, user.username, PASSWORD, timeout=30)
+        ready.wait()
+        status, reply = api.post(f"/api/crm/imports/{job.public_id}/start", {})
+        if status != 202:
+            refused.append(reply)
 
+    scene.stage.imports.start()
     together = [threading.Thread(target=write, args=(number,)) for number in range(WRITERS)]
     together += [threading.Thread(target=work) for work in (read, import_fans)]
     for thread in together:
@@ -62,6 +64,8 @@ def test_f14_four_writers_an_import_and_an_inbox_never_meet_a_locked_database(sc
     assert not refused
     scene.measured("a write among four writers, an import and an inbox", took, share=0.99)
     until(lambda: scene.count(Status.SENT) == len(took), 60, "all go out")
+    until(lambda: Import.objects.get(pk=job.pk).state == ImportState.DONE, 60, "the import is over")
+    assert creators[0].fans.count() == len(recipients[0]) + ROWS
     assert all("database is locked" not in part.log.read_text() for part in scene.stage.product)
 
 
