@@ -7,9 +7,10 @@ import pytest
 from django.test import Client
 from pytest_django import Settings
 
+from crm.clock import database_now
 from crm.models import Creator
 from crm.tests.factories import make_creator, make_user
-from onlyfans.models import Connection, Provider
+from onlyfans.models import Connection, Provider, ReadChat
 
 pytestmark = pytest.mark.django_db
 
@@ -72,6 +73,7 @@ def test_an_empty_key_keeps_the_stored_one_and_another_replaces_it(owner: Client
 def test_another_account_needs_a_key_of_its_own_and_is_read_from_its_beginning(owner: Client, mine: Creator) -> None:
     connection = connected(mine)
     Connection.objects.update(sync_cursor={"page": 3}, failures=4)
+    ReadChat.objects.create(connection=connection, chat_id="1", read_until=database_now())
     page = said(owner, mine, status=400, provider="ofapi", account_id="acct_2")
     assert "key is needed" in page
 
@@ -79,6 +81,7 @@ def test_another_account_needs_a_key_of_its_own_and_is_read_from_its_beginning(o
 
     connection.refresh_from_db()
     assert (connection.sync_cursor, connection.failures, connection.webhook_secret) == ({}, 0, "")
+    assert not connection.read_chats.exists()
 
 
 @pytest.mark.parametrize(
